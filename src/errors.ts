@@ -1,0 +1,277 @@
+/**
+ * Every error the toolkit throws. Each has a stable `code`, says what happened in `message`, keeps what lay
+ * below it in `cause`, and says what to do next in `hint`. No message ever holds a secret.
+ *
+ * @module
+ */
+
+/** Stable identifiers of failures; scripts and `switch` statements may depend on them. */
+export type ErrorCode =
+  | "INVALID_ARGUMENT"
+  | "TRUST_REFUSED"
+  | "DNS_NOT_FOUND"
+  | "CONNECTION_FAILED"
+  | "PROXY_REFUSED"
+  | "TIMEOUT"
+  | "ABORTED"
+  | "HTTP_STATUS"
+  | "RESPONSE_TOO_LARGE"
+  | "XML_DOCTYPE"
+  | "XML_LIMIT"
+  | "XML_MALFORMED"
+  | "RESPONSE_EMPTY"
+  | "RESPONSE_TRUNCATED"
+  | "RESPONSE_HTML"
+  | "RESPONSE_NOT_SOAP"
+  | "RESPONSE_UNEXPECTED"
+  | "SOAP_FAULT"
+  | "ENTRY_NOT_FOUND"
+  | "ENTRY_EXISTS"
+  | "UNSUPPORTED_SITE"
+  | "INVALID_PROPERTY"
+  | "SECURITY_ERROR"
+  | "SYSTEM_ERROR"
+  | "MANAGED_OBJECT_NOT_FOUND"
+  | "METHOD_NOT_FOUND"
+  | "NODE_NOT_FOUND"
+  | "NODE_AMBIGUOUS"
+  | "ENDPOINT_NOT_FOUND"
+  | "UNSUPPORTED";
+
+export interface ErrorDetails {
+  /** What to do next, one sentence, ready to print. */
+  readonly hint?: string | undefined;
+  readonly cause?: unknown;
+}
+
+/** Base class of all errors of this package. */
+export class VsphereSsoError extends Error {
+  readonly code: ErrorCode;
+  /** What to do next; absent where nothing useful can be said. */
+  readonly hint: string | undefined;
+
+  constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.name = new.target.name;
+    this.code = code;
+    this.hint = details.hint;
+  }
+}
+
+/** A value given by the caller cannot be used: a malformed server name, pin, PEM, filter or option. */
+export class InvalidArgumentError extends VsphereSsoError {
+  constructor(message: string, details?: ErrorDetails) {
+    super("INVALID_ARGUMENT", message, details);
+  }
+}
+
+/** Why a served certificate was refused. */
+export type TrustFailure =
+  | "self-signed"
+  | "unknown-issuer"
+  | "expired"
+  | "not-yet-valid"
+  | "name-mismatch"
+  | "pin-mismatch"
+  | "known-hosts-mismatch"
+  | "no-certificate"
+  | "rejected";
+
+/** The leaf certificate a server presented. */
+export interface ServedCertificate {
+  /** SHA-256 fingerprint of the DER, upper-case hex with colons. */
+  readonly sha256: string;
+  readonly subject: string;
+  readonly issuer: string;
+  /** RFC 3339 UTC. */
+  readonly notBefore: string;
+  /** RFC 3339 UTC. */
+  readonly notAfter: string;
+}
+
+/** The TLS certificate of a server was refused; nothing of the request was sent. */
+export class TrustError extends VsphereSsoError {
+  /** Authority (`host:port`) that was meant to be reached. */
+  readonly host: string;
+  readonly reason: TrustFailure;
+  /** The leaf served, where one was. */
+  readonly certificate: ServedCertificate | undefined;
+
+  constructor(
+    message: string,
+    details: ErrorDetails & {
+      readonly host: string;
+      readonly reason: TrustFailure;
+      readonly certificate?: ServedCertificate | undefined;
+    },
+  ) {
+    super("TRUST_REFUSED", message, details);
+    this.host = details.host;
+    this.reason = details.reason;
+    this.certificate = details.certificate;
+  }
+}
+
+/** No reply: the name did not resolve, the connection failed or broke, or a proxy refused it. */
+export class ConnectionError extends VsphereSsoError {
+  /** Authority (`host:port`) that was meant to be reached. */
+  readonly host: string;
+  /** The operating system's or undici's code, as `ECONNREFUSED`. */
+  readonly systemCode: string | undefined;
+
+  constructor(
+    code: "DNS_NOT_FOUND" | "CONNECTION_FAILED" | "PROXY_REFUSED",
+    message: string,
+    details: ErrorDetails & { readonly host: string; readonly systemCode?: string | undefined },
+  ) {
+    super(code, message, details);
+    this.host = details.host;
+    this.systemCode = details.systemCode;
+  }
+}
+
+/** A limit in time passed: connecting, waiting for headers or body, or the whole call. */
+export class TimeoutError extends VsphereSsoError {
+  readonly host: string;
+  readonly phase: "connect" | "headers" | "body" | "total";
+
+  constructor(
+    message: string,
+    details: ErrorDetails & { readonly host: string; readonly phase: TimeoutError["phase"] },
+  ) {
+    super("TIMEOUT", message, details);
+    this.host = details.host;
+    this.phase = details.phase;
+  }
+}
+
+/** The caller's `AbortSignal` fired; `cause` is its reason. */
+export class AbortedError extends VsphereSsoError {
+  constructor(message: string, details?: ErrorDetails) {
+    super("ABORTED", message, details);
+  }
+}
+
+/** The server answered with an HTTP status that carries no protocol answer. */
+export class HttpStatusError extends VsphereSsoError {
+  readonly status: number;
+  readonly url: string;
+
+  constructor(message: string, details: ErrorDetails & { readonly status: number; readonly url: string }) {
+    super("HTTP_STATUS", message, details);
+    this.status = details.status;
+    this.url = details.url;
+  }
+}
+
+/** The server answered with something that is not the protocol's answer. */
+export class ProtocolError extends VsphereSsoError {
+  readonly url: string | undefined;
+
+  constructor(
+    code:
+      | "RESPONSE_EMPTY"
+      | "RESPONSE_TRUNCATED"
+      | "RESPONSE_HTML"
+      | "RESPONSE_NOT_SOAP"
+      | "RESPONSE_UNEXPECTED"
+      | "RESPONSE_TOO_LARGE",
+    message: string,
+    details: ErrorDetails & { readonly url?: string | undefined } = {},
+  ) {
+    super(code, message, details);
+    this.url = details.url;
+  }
+}
+
+/** XML that is refused: a DOCTYPE, a limit passed, or not well formed. */
+export class XmlError extends VsphereSsoError {
+  /** 1-based; 0 where unknown. */
+  readonly line: number;
+  /** True when the text ended before the root element did. */
+  readonly truncated: boolean;
+
+  constructor(
+    code: "XML_DOCTYPE" | "XML_LIMIT" | "XML_MALFORMED",
+    message: string,
+    details: ErrorDetails & { readonly line?: number; readonly truncated?: boolean } = {},
+  ) {
+    super(code, message, details);
+    this.line = details.line ?? 0;
+    this.truncated = details.truncated ?? false;
+  }
+}
+
+/** A qualified name: namespace URI and local name. */
+export interface QName {
+  readonly namespace: string;
+  readonly local: string;
+}
+
+/** The server said no, as a SOAP fault. */
+export class SoapFaultError extends VsphereSsoError {
+  readonly url: string | undefined;
+  /** HTTP status that carried the fault. */
+  readonly status: number | undefined;
+  readonly faultCode: QName;
+  /** The server's own words. */
+  readonly faultString: string;
+  /** Type of the fault: `xsi:type` of the detail's child where given, else the child's name; undefined without detail. */
+  readonly faultType: QName | undefined;
+  /** Simple fields of the typed fault (`name`, `reason`, `invalidProperty`, …). */
+  readonly fields: Readonly<Record<string, string>>;
+
+  constructor(
+    code: ErrorCode,
+    message: string,
+    details: ErrorDetails & {
+      readonly faultCode: QName;
+      readonly faultString: string;
+      readonly faultType?: QName | undefined;
+      readonly fields?: Readonly<Record<string, string>>;
+      readonly url?: string | undefined;
+      readonly status?: number | undefined;
+    },
+  ) {
+    super(code, message, details);
+    this.faultCode = details.faultCode;
+    this.faultString = details.faultString;
+    this.faultType = details.faultType;
+    this.fields = details.fields ?? {};
+    this.url = details.url;
+    this.status = details.status;
+  }
+}
+
+/** A node was asked for by a name that none, or more than one, of the nodes answers to. */
+export class NodeMatchError extends VsphereSsoError {
+  /** The nodes to choose from: all of them when none matched, those that matched when several did. */
+  readonly candidates: readonly {
+    readonly nodeId: string;
+    readonly instanceName: string;
+    readonly host: string;
+  }[];
+
+  constructor(
+    code: "NODE_NOT_FOUND" | "NODE_AMBIGUOUS",
+    message: string,
+    details: ErrorDetails & { readonly candidates: NodeMatchError["candidates"] },
+  ) {
+    super(code, message, details);
+    this.candidates = details.candidates;
+  }
+}
+
+/** The group has no such endpoint. */
+export class EndpointNotFoundError extends VsphereSsoError {
+  constructor(message: string, details?: ErrorDetails) {
+    super("ENDPOINT_NOT_FOUND", message, details);
+  }
+}
+
+/** The server is not of the kind that could answer, e.g. an ESXi host asked for its Lookup Service. */
+export class UnsupportedError extends VsphereSsoError {
+  constructor(message: string, details?: ErrorDetails) {
+    super("UNSUPPORTED", message, details);
+  }
+}
