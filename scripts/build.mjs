@@ -18,6 +18,7 @@ if (existsSync("src/cli/main.ts")) {
     platform: "node",
     // Only what every command needs is bundled; the rest is loaded from node_modules by the command that uses it.
     external: [/^node:/, "soap", "@peculiar/x509"],
+    resolve: { alias: { undici$: fileURLToPath(new URL("undici-client.mjs", import.meta.url)) } },
   });
   await bundle.write({
     dir: "dist",

@@ -247,7 +247,7 @@ export class SoapFaultError extends VsphereSsoError {
 export class NodeMatchError extends VsphereSsoError {
   /** The nodes to choose from: all of them when none matched, those that matched when several did. */
   readonly candidates: readonly {
-    readonly nodeId: string;
+    readonly nodeId: string | null;
     readonly instanceName: string;
     readonly host: string;
   }[];

@@ -1,0 +1,119 @@
+import type { Simulator, SimulatorFaults, SimulatorOptions } from "../../simulator/index.ts";
+import type { Command, CommandContext } from "../command.ts";
+import { type Flags, type OptionName, wholeNumber } from "../options.ts";
+import { formatTable } from "../output/table.ts";
+import { UsageError } from "../usage.ts";
+
+const RELEASES = ["7.0.3", "8.0.1", "8.0.2", "8.0.3", "9.0.0", "9.0"];
+const SERVICES = ["sso", "vapi", "vcenter", "sms", "pbm", "eam"] as const;
+
+export const command: Command = {
+  async run(context) {
+    const { flags, out, err } = context;
+    const options = simulatorOptions(flags, (line) => err(`${line}\n`));
+    const { startSimulator } = await import("../../simulator/index.ts");
+    const simulator = await startSimulator(options);
+    try {
+      out(flags.output === "json" ? `${JSON.stringify(startLine(simulator))}\n` : startText(simulator));
+      await ended(context);
+    } finally {
+      await simulator.close();
+    }
+    return 0;
+  },
+};
+
+function startLine({ servers, caFile, ssoDomain, users }: Simulator): object {
+  return {
+    servers: servers.map(({ instanceName, nodeId, host, port, url }) => ({
+      instanceName,
+      nodeId,
+      host,
+      port,
+      url,
+    })),
+    caFile,
+    ssoDomain,
+    users: users.map(({ username, password }) => ({ username, password })),
+  };
+}
+
+function startText(simulator: Simulator): string {
+  const rows = simulator.servers.map((server) => [server.instanceName, server.nodeId, server.url]);
+  const first = simulator.servers[0];
+  const user = simulator.users[0];
+  return [
+    formatTable(["INSTANCE NAME", "NODE ID", "URL"], rows),
+    `CA file   ${simulator.caFile}`,
+    `user      ${user?.username}`,
+    `password  ${user?.password}`,
+    "",
+    `vsso discover ${first?.host}:${first?.port} --ca ${simulator.caFile}`,
+    "",
+    "Ctrl-C ends it.",
+    "",
+  ].join("\n");
+}
+
+/** Settles on SIGINT or SIGTERM, and with --stdin-exit at the end of stdin. */
+function ended({ signal, stdin, flags }: CommandContext): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve();
+    signal.addEventListener("abort", () => resolve(), { once: true });
+    if (!flags["stdin-exit"]) return;
+    stdin.once("end", resolve).once("close", resolve).once("error", resolve);
+    stdin.resume();
+  });
+}
+
+function simulatorOptions(flags: Flags, log: (line: string) => void): SimulatorOptions {
+  if (flags.release !== undefined && !RELEASES.includes(flags.release)) {
+    throw new UsageError(`there is no simulated release ${flags.release}`, `one of: ${RELEASES.join(", ")}`);
+  }
+  const nodes = flags.nodes === undefined ? 3 : wholeNumber("nodes", flags.nodes, 1, 99);
+  return {
+    nodes,
+    ...(flags.release !== undefined && { release: flags.release }),
+    ...(flags.port !== undefined && { port: wholeNumber("port", flags.port, 1, 65535) }),
+    ...(flags["sso-domain"] !== undefined && { ssoDomain: flags["sso-domain"] }),
+    ...(flags.verbose && { log }),
+    faults: simulatorFaults(flags, nodes),
+  };
+}
+
+function simulatorFaults(flags: Flags, nodes: number): SimulatorFaults {
+  const nodeNumber = (name: OptionName, text: string) => wholeNumber(name, text, 1, nodes);
+  const count = (name: "delay" | "reset-connections" | "service-unavailable") => {
+    const text = flags[name];
+    return text === undefined ? undefined : wholeNumber(name, text, 0, 1_000_000);
+  };
+  const delayMs = count("delay");
+  const resetConnections = count("reset-connections");
+  const serviceUnavailable = count("service-unavailable");
+  return {
+    staleSslTrust: (flags["stale-ssl-trust"] ?? []).map((text) => nodeNumber("stale-ssl-trust", text)),
+    unresolvableUrls: (flags["unresolvable-urls"] ?? []).map((text) => nodeNumber("unresolvable-urls", text)),
+    missingServices: (flags["missing-service"] ?? []).map((text) => {
+      const [node = "", name = ""] = pair("missing-service", text);
+      const service = SERVICES.find((known) => known === name);
+      if (!service) throw new UsageError(`there is no service ${name}`, `one of: ${SERVICES.join(", ")}`);
+      return { node: nodeNumber("missing-service", node), service };
+    }),
+    replicationLag: (flags["replication-lag"] ?? []).map((text) => {
+      const [node = "", missing = ""] = pair("replication-lag", text);
+      return { node: nodeNumber("replication-lag", node), missing: nodeNumber("replication-lag", missing) };
+    }),
+    ...(delayMs !== undefined && { delayMs }),
+    ...(resetConnections !== undefined && { resetConnections }),
+    ...(serviceUnavailable !== undefined && { serviceUnavailable }),
+  };
+}
+
+function pair(name: OptionName, text: string): string[] {
+  const parts = text.split(":");
+  if (parts.length === 2) return parts;
+  throw new UsageError(
+    `--${name} ${text} is not of two parts`,
+    `as --${name} 2:${name === "missing-service" ? "eam" : "3"}`,
+  );
+}

@@ -1,0 +1,56 @@
+import { type Authority, formatAuthority } from "../net/authority.ts";
+import type { AboutInfo } from "./about.ts";
+import { Endpoint } from "./endpoint.ts";
+import { LookupNode } from "./node.ts";
+import { PREDEFINED_SERVICES } from "./services.ts";
+import type { LinkedTopology } from "./topology.ts";
+
+/**
+ * A single vCenter without a usable Lookup Service: the well-known paths on the given host, marked as assumed.
+ */
+export function assumedTopology(
+  lookupUrl: string,
+  given: Authority,
+  about: AboutInfo,
+  why: string,
+): LinkedTopology {
+  const base = `https://${formatAuthority(given)}`;
+  const endpoints = PREDEFINED_SERVICES.map(
+    (service) =>
+      new Endpoint({
+        service: service.name,
+        nodeId: null,
+        product: service.products[0] ?? "",
+        serviceType: service.types[0] ?? "",
+        protocol: service.protocol,
+        endpointType: service.endpointType,
+        url: `${base}${service.wellKnownPath}`,
+        serviceId: null,
+        assumed: true,
+      }),
+  );
+  const node = new LookupNode(
+    {
+      nodeId: null,
+      instanceName: given.host,
+      host: given.host,
+      siteId: null,
+      serviceId: about.instanceUuid ?? null,
+      version: about.version,
+    },
+    endpoints.filter((endpoint) => endpoint.service !== "sso"),
+    [
+      {
+        code: "LOOKUP_UNAVAILABLE",
+        message: `the Lookup Service cannot be used (${why}); the well-known paths of this server are assumed`,
+      },
+    ],
+  );
+  return {
+    lookupUrl,
+    siteIds: [],
+    nodes: [node],
+    sso: endpoints.filter((endpoint) => endpoint.service === "sso"),
+    other: [],
+  };
+}

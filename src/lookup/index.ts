@@ -1,0 +1,26 @@
+/**
+ * The Lookup Service: where every service of every vCenter of a linked group is.
+ *
+ * @module
+ */
+
+export { type AboutInfo, retrieveAbout } from "./about.ts";
+export { type CallOptions, LOOKUP_PATH, LookupService, type LookupServiceOptions } from "./client.ts";
+export { type DiscoverOptions, type Discovery, DiscoveryFailure, discover } from "./discover.ts";
+export { Endpoint, type EndpointFields } from "./endpoint.ts";
+export { LookupNode, type NodeFields, type NodeWarning, type ProductInfo, type WarningCode } from "./node.ts";
+export type { RewritePolicy } from "./rewrite.ts";
+export { filtersFor, PREDEFINED_SERVICES, type PredefinedService, type ServiceName } from "./services.ts";
+export { readSslTrust, type SslTrust } from "./ssl-trust.ts";
+export type { LinkedTopology, ServiceRegistration } from "./topology.ts";
+export type {
+  LookupHaBackupNodeConfiguration,
+  LookupServiceContent,
+  LookupServiceRegistrationAttribute,
+  LookupServiceRegistrationEndpoint,
+  LookupServiceRegistrationEndpointType,
+  LookupServiceRegistrationFilter,
+  LookupServiceRegistrationInfo,
+  LookupServiceRegistrationServiceType,
+  ManagedObjectReference,
+} from "./wsdl-tables.ts";

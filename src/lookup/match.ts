@@ -1,0 +1,77 @@
+import { lookup } from "node:dns/promises";
+import { isIP } from "node:net";
+import { InvalidArgumentError, NodeMatchError } from "../errors.ts";
+import { formatAuthority, parseServer } from "../net/authority.ts";
+import type { LookupNode } from "./node.ts";
+import { registeredUrl } from "./registered-url.ts";
+
+/**
+ * The one node that `text` names: by node ID, instance name, FQDN, short host name, IP address, `host:port` or
+ * URL, in any case. An IP address is compared with what the nodes' host names resolve to when no node has it
+ * literally.
+ *
+ * @throws NodeMatchError when no node or several answer to it, with the candidates.
+ */
+export async function matchNode(nodes: readonly LookupNode[], text: string): Promise<LookupNode> {
+  const wanted = text.trim().toLowerCase();
+  if (wanted === "") throw new InvalidArgumentError("the name of the node to match is empty");
+  let found = nodes.filter((node) => namesOf(node).has(wanted) || sharesAuthority(node, wanted));
+  if (found.length === 0 && isIP(wanted.replace(/^\[|\]$/g, ""))) {
+    found = await resolvingTo(nodes, wanted.replace(/^\[|\]$/g, ""));
+  }
+  const [first, ...others] = found;
+  if (first && others.length === 0) return first;
+  const candidates = (first ? found : nodes).map(({ nodeId, instanceName, host }) => ({
+    nodeId,
+    instanceName,
+    host,
+  }));
+  const list = candidates.map((c) => `${c.instanceName} (${c.nodeId ?? "no node ID"})`).join(", ") || "none";
+  throw new NodeMatchError(
+    first ? "NODE_AMBIGUOUS" : "NODE_NOT_FOUND",
+    first
+      ? `"${text}" names several nodes: ${list}`
+      : `"${text}" names no node of the group; it has: ${list}`,
+    { candidates, hint: "give the node ID or the full instance name of one of them" },
+  );
+}
+
+function hostsOf(node: LookupNode): string[] {
+  return [node.instanceName.toLowerCase(), node.host.toLowerCase()];
+}
+
+function namesOf(node: LookupNode): Set<string> {
+  const names = new Set<string>();
+  if (node.nodeId) names.add(node.nodeId.toLowerCase());
+  for (const host of hostsOf(node)) {
+    names.add(host);
+    if (isIP(host) === 6) names.add(`[${host}]`);
+    if (isIP(host) === 0) names.add(host.replace(/\..*$/, ""));
+  }
+  return names;
+}
+
+/** True when `wanted` is a URL or names a port, and the node's own endpoint is served there. */
+function sharesAuthority(node: LookupNode, wanted: string): boolean {
+  if (!wanted.includes(":")) return false;
+  let authority: string;
+  try {
+    authority = formatAuthority(parseServer(wanted));
+  } catch {
+    return false;
+  }
+  const port = registeredUrl(node.endpoint("vcenter")?.url)?.authority.port ?? 443;
+  return hostsOf(node).some((host) => formatAuthority({ host, port }) === authority);
+}
+
+async function resolvingTo(nodes: readonly LookupNode[], address: string): Promise<LookupNode[]> {
+  const resolved = await Promise.all(
+    nodes.map(async (node) => {
+      const answers = await Promise.all(
+        [...new Set(hostsOf(node))].map((host) => lookup(host, { all: true }).catch(() => [])),
+      );
+      return answers.flat().some((answer) => answer.address === address);
+    }),
+  );
+  return nodes.filter((_, index) => resolved[index]);
+}

@@ -1,0 +1,54 @@
+import { lookup } from "node:dns/promises";
+import { connect } from "node:net";
+import type { Authority } from "../net/authority.ts";
+
+export interface ProbeOptions {
+  /** Limit for resolving and connecting together, in ms. */
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Why a server cannot be reached from here, as the end of a sentence; undefined when it accepts a connection.
+ * Nothing is sent.
+ */
+export async function unreachableBecause(
+  { host, port }: Authority,
+  options: ProbeOptions,
+): Promise<string | undefined> {
+  const timeout = AbortSignal.timeout(options.timeoutMs);
+  const signal = options.signal ? AbortSignal.any([timeout, options.signal]) : timeout;
+  const [address] = await withinTime(addressesOf(host), signal, []);
+  if (address === undefined) return "does not resolve";
+  return (await connects(address, port, signal)) ? undefined : "does not accept connections";
+}
+
+/** Addresses of a host name or an address; none when it does not resolve. */
+export async function addressesOf(host: string): Promise<string[]> {
+  return (await lookup(host, { all: true }).catch(() => [])).map((answer) => answer.address);
+}
+
+/** Resolving cannot be cancelled, but it need not be waited for. */
+function withinTime<T>(work: Promise<T>, signal: AbortSignal, otherwise: T): Promise<T> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve(otherwise);
+    signal.addEventListener("abort", () => resolve(otherwise), { once: true });
+    work.then(resolve, () => resolve(otherwise));
+  });
+}
+
+function connects(host: string, port: number, signal: AbortSignal): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host, port });
+    const settle = (result: boolean) => {
+      signal.removeEventListener("abort", giveUp);
+      socket.destroy();
+      resolve(result);
+    };
+    const giveUp = () => settle(false);
+    if (signal.aborted) return giveUp();
+    signal.addEventListener("abort", giveUp);
+    socket.once("connect", () => settle(true));
+    socket.once("error", giveUp);
+  });
+}

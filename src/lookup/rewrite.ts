@@ -1,0 +1,143 @@
+import { channel } from "node:diagnostics_channel";
+import { type Authority, authorityOf, formatAuthority } from "../net/authority.ts";
+import type { Endpoint } from "./endpoint.ts";
+import type { LookupNode } from "./node.ts";
+import { nodeAddressed, nodeNamed, nodeOfInstance } from "./own-node.ts";
+import { unreachableBecause } from "./reachability.ts";
+import { registeredUrl } from "./registered-url.ts";
+import type { LinkedTopology } from "./topology.ts";
+
+/**
+ * What to do when the host of a registered URL differs from the host that was given: leave it, put the given
+ * authority in its place when the registered host does not resolve or refuses, or do so always.
+ */
+export type RewritePolicy = "never" | "on-failure" | "always";
+
+export interface RewriteContext {
+  /** The server as the caller named it. */
+  readonly given: Authority;
+  readonly policy: RewritePolicy;
+  /** True when names are resolved elsewhere (a proxy), so that nothing can be learnt by resolving them here. */
+  readonly remoteNames: boolean;
+  /** Authorities (`host:port`, lower case) that the caller mapped to an address. */
+  readonly mapped: ReadonlySet<string>;
+  /** Limit for finding out whether a host can be reached, in ms. */
+  readonly probeTimeoutMs: number;
+  /** Asks the given server for its instance UUID; undefined when it has none to tell. */
+  readonly instanceUuid: () => Promise<string | undefined>;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Hosts that only a program on the node itself can mean. */
+const NODE_LOCAL = /^(localhost|127(\.\d+){3}|::1)$/;
+
+/** Told of each authority replaced, as `{ from, to, reason }`. */
+const rewrites = channel("vsphere-sso:rewrite");
+
+/**
+ * The topology with usable URLs: those of the given server's own node and, of rows without a node, those that can
+ * only be its own. URLs of other nodes are never touched.
+ */
+export async function rewriteOwnUrls(
+  topology: LinkedTopology,
+  context: RewriteContext,
+): Promise<LinkedTopology> {
+  const rows = [...topology.sso, ...topology.other, ...topology.nodes.flatMap((node) => node.endpoints)];
+  const foreign = (row: Endpoint) => {
+    const host = registeredUrl(row.url)?.authority.host;
+    return host !== undefined && host !== context.given.host && !NODE_LOCAL.test(host);
+  };
+  if (context.policy === "never" || !rows.some(foreign)) return topology;
+  const own = await findOwnNode(topology.nodes, context);
+  if (!own) return topology;
+
+  const owned = ownership(own, topology);
+  const reasons = await reasonsToRewrite(
+    rows.filter((row) => foreign(row) && owned(row)),
+    context,
+  );
+  if (reasons.size === 0) return topology;
+
+  const ownPort = registeredUrl(own.endpoint("vcenter")?.url)?.authority.port ?? 443;
+  const done = new Map<string, string>();
+  const rewrite = (row: Endpoint): Endpoint => {
+    const registered = registeredUrl(row.url);
+    const from = registered && formatAuthority(registered.authority);
+    const reason = from && foreign(row) && owned(row) ? reasons.get(from) : undefined;
+    if (!registered || !from || !reason) return row;
+    const to = substitute(registered.url, registered.authority, context.given, ownPort);
+    if (!done.has(from)) {
+      done.set(from, `${from} ${reason}; ${formatAuthority(authorityOf(new URL(to)))} is used in its place`);
+      rewrites.publish({ from, to: formatAuthority(authorityOf(new URL(to))), reason });
+    }
+    return row.withUrl(to);
+  };
+  const sso = topology.sso.map(rewrite);
+  const other = topology.other.map(rewrite);
+  const endpoints = own.endpoints.map(rewrite);
+  const warnings = [...done.values()].map((message) => ({ code: "URL_REWRITTEN" as const, message }));
+  const adapted = own.with({ endpoints, warnings: [...own.warnings, ...warnings] });
+  return { ...topology, sso, other, nodes: topology.nodes.map((node) => (node === own ? adapted : node)) };
+}
+
+/** The node that the given server is: by name, by address, and last by asking it. */
+async function findOwnNode(
+  nodes: readonly LookupNode[],
+  context: RewriteContext,
+): Promise<LookupNode | undefined> {
+  return (
+    nodeNamed(nodes, context.given) ??
+    (context.remoteNames ? undefined : await nodeAddressed(nodes, context.given)) ??
+    nodeOfInstance(nodes, await context.instanceUuid())
+  );
+}
+
+/** Tells which rows are the own node's: by node ID, and without one only where no other node can be meant. */
+function ownership(own: LookupNode, topology: LinkedTopology): (row: Endpoint) => boolean {
+  const hostOf = (row: Endpoint) => registeredUrl(row.url)?.authority.host;
+  const hosts = new Set(own.endpoints.map(hostOf));
+  return (row) => {
+    if (row.nodeId !== null) return row.nodeId.toLowerCase() === own.nodeId?.toLowerCase();
+    return topology.nodes.length === 1 || hosts.has(hostOf(row)) || row.serviceId === own.serviceId;
+  };
+}
+
+/** Why each authority among the rows is to be replaced; those that are not are left out. */
+async function reasonsToRewrite(
+  rows: readonly Endpoint[],
+  context: RewriteContext,
+): Promise<Map<string, string>> {
+  const authorities = new Map<string, Authority>();
+  for (const row of rows) {
+    const authority = registeredUrl(row.url)?.authority;
+    if (authority) authorities.set(formatAuthority(authority), authority);
+  }
+  const reasons = new Map<string, string>();
+  await Promise.all(
+    [...authorities].map(async ([name, authority]) => {
+      const reason = await reasonToRewrite(name, authority, context);
+      if (reason !== undefined) reasons.set(name, reason);
+    }),
+  );
+  return reasons;
+}
+
+async function reasonToRewrite(
+  name: string,
+  authority: Authority,
+  context: RewriteContext,
+): Promise<string | undefined> {
+  if (context.policy === "always") return "is replaced by policy";
+  if (context.remoteNames || context.mapped.has(name)) return undefined;
+  return unreachableBecause(authority, { timeoutMs: context.probeTimeoutMs, signal: context.signal });
+}
+
+/**
+ * The given authority in place of the registered one. A port that is not that of the node's own endpoint (5480,
+ * 8443) is a service of its own and stays. The port is written out, as registrations do.
+ */
+function substitute(url: URL, registered: Authority, given: Authority, ownPort: number): string {
+  const port = registered.port === ownPort ? given.port : registered.port;
+  const authority = formatAuthority({ host: given.host, port });
+  return `${url.protocol}//${authority}${url.pathname}${url.search}`;
+}

@@ -1,0 +1,20 @@
+/** What SOAP needs of a transport; `Transport` of `src/net` is one. */
+export interface SoapTransport {
+  request(url: string, request: SoapTransportRequest): Promise<SoapTransportResponse>;
+}
+
+export interface SoapTransportRequest {
+  readonly method: "POST";
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+  /** True for a read that may be repeated when the server is briefly unavailable. */
+  readonly idempotent: boolean;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface SoapTransportResponse {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly body: Buffer;
+  readonly url: string;
+}
