@@ -17,7 +17,7 @@ if (existsSync("src/cli/main.ts")) {
     input: { vsso: "src/cli/main.ts" },
     platform: "node",
     // Only what every command needs is bundled; the rest is loaded from node_modules by the command that uses it.
-    external: [/^node:/, "soap", "@peculiar/x509"],
+    external: [/^node:/, "soap", /^@peculiar\//],
     resolve: { alias: { undici$: fileURLToPath(new URL("undici-client.mjs", import.meta.url)) } },
   });
   await bundle.write({

@@ -1,0 +1,140 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { createServer, type Server } from "node:https";
+import type { AddressInfo, Socket } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { FaultPlan } from "./faults.ts";
+import type { NodeView } from "./lookup-service.ts";
+import type { NodeCertificates } from "./pki.ts";
+import { type HttpAnswer, route, unavailable } from "./router.ts";
+
+const ADDRESS = "127.0.0.1";
+const MAX_BODY = 4 * 1024 * 1024;
+
+/** A request as it was received. */
+export interface ReceivedRequest {
+  /** Number of the node, from 1. */
+  readonly node: number;
+  readonly method: string;
+  /** Without the query. */
+  readonly path: string;
+  /** Name of the SOAP operation, where the request could be read that far. */
+  readonly operation?: string;
+}
+
+/** What a node's server asks of the group it belongs to. */
+export interface ServerContext {
+  readonly number: number;
+  /** Undefined until every node listens. */
+  readonly view: () => NodeView | undefined;
+  readonly plan: () => FaultPlan;
+  readonly received: (request: ReceivedRequest) => void;
+  readonly log: (line: string) => void;
+}
+
+/** The HTTPS server of one node. */
+export class NodeServer {
+  readonly #context: ServerContext;
+  readonly #server: Server;
+  /** By the client's port: a TLS socket does not hand out the connection below it, and only that can be reset. */
+  readonly #connections = new Map<number, Socket>();
+  readonly #closing = new AbortController();
+
+  constructor(certificates: NodeCertificates, context: ServerContext) {
+    this.#context = context;
+    this.#server = createServer({
+      key: certificates.key,
+      cert: certificates.chain,
+      minVersion: "TLSv1.2",
+      keepAliveTimeout: 60_000,
+    });
+    this.#server.on("connection", (socket: Socket) => this.#track(socket));
+    this.#server.on("tlsClientError", (error) => context.log(`TLS handshake failed: ${error.message}`));
+    this.#server.on("request", (request, response) => {
+      this.#serve(request, response).catch((error: unknown) => {
+        if (this.#closing.signal.aborted || request.errored) return;
+        context.log(`request failed: ${String(error)}`);
+        response.destroy();
+      });
+    });
+  }
+
+  /** Listens on the loopback address; port 0 lets the system choose. Resolves to the port. */
+  listen(port: number): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.#server.once("error", reject);
+      this.#server.listen(port, ADDRESS, () => {
+        this.#server.off("error", reject);
+        resolve((this.#server.address() as AddressInfo).port);
+      });
+    });
+  }
+
+  /** Stops listening and cuts every connection. */
+  close(): Promise<void> {
+    this.#closing.abort();
+    return new Promise((resolve) => {
+      this.#server.close(() => resolve());
+      for (const socket of this.#connections.values()) socket.destroy();
+      this.#server.closeAllConnections();
+    });
+  }
+
+  #track(socket: Socket): void {
+    const port = socket.remotePort;
+    if (port === undefined) return;
+    this.#connections.set(port, socket);
+    socket.once("close", () => {
+      if (this.#connections.get(port) === socket) this.#connections.delete(port);
+    });
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { number, received, log } = this.#context;
+    const plan = this.#context.plan();
+    const view = this.#context.view();
+    const method = request.method ?? "";
+    const path = (request.url ?? "").replace(/[?#].*$/, "");
+    const body = await readBody(request);
+    let answer: HttpAnswer;
+    if (!body) answer = { status: 413, headers: {}, body: "" };
+    else if (view) answer = route({ method, path, headers: request.headers, body }, view);
+    else answer = unavailable(undefined);
+    const { operation } = answer;
+    received({ node: number, method, path, ...(operation === undefined ? {} : { operation }) });
+    const mishap = plan.next(number);
+    if (plan.faults.delayMs) await sleep(plan.faults.delayMs, undefined, { signal: this.#closing.signal });
+    const what = operation === undefined ? `${method} ${path}` : `${method} ${path} ${operation}`;
+    if (mishap === "reset") {
+      log(`${what} reset`);
+      const connection = this.#connections.get(request.socket.remotePort ?? 0);
+      (connection ?? request.socket).resetAndDestroy();
+      return;
+    }
+    if (mishap === "unavailable") answer = unavailable(plan.faults.retryAfterSeconds);
+    log(`${what} ${answer.status}`);
+    send(response, answer);
+  }
+}
+
+/** The whole body, or undefined when it was larger than any request of ours. */
+async function readBody(request: IncomingMessage): Promise<Buffer | undefined> {
+  const pieces: Buffer[] = [];
+  let length = 0;
+  // Read to the end even then: the answer would not arrive while the client still writes.
+  for await (const piece of request as AsyncIterable<Buffer>) {
+    length += piece.length;
+    if (length <= MAX_BODY) pieces.push(piece);
+    else pieces.length = 0;
+  }
+  return length > MAX_BODY ? undefined : Buffer.concat(pieces);
+}
+
+function send(response: ServerResponse, answer: HttpAnswer): void {
+  const body = Buffer.from(answer.body);
+  response.writeHead(answer.status, {
+    ...answer.headers,
+    "content-length": body.length,
+    server: "envoy",
+  });
+  response.end(body);
+}

@@ -1,0 +1,231 @@
+import { randomBytes } from "node:crypto";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { ConnectionError, InvalidArgumentError } from "../errors.ts";
+import { FaultPlan, type SimulatorFaults } from "./faults.ts";
+import { createNode, instanceNameOf, type SimulatedGroup } from "./group.ts";
+import { createPki } from "./pki.ts";
+import { DEFAULT_RELEASE, findRelease } from "./release.ts";
+import { NodeServer, type ReceivedRequest } from "./server.ts";
+
+const MAX_NODES = 99;
+const MAX_REQUESTS = 10_000;
+const DOMAIN = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/i;
+
+export interface SimulatorOptions {
+  /** Number of linked vCenters, 1 to 99. Default 3. */
+  readonly nodes?: number;
+  /** `7.0.3`, `8.0.1`, `8.0.2`, `8.0.3` or `9.0.0` (also `9.0`). Default `8.0.3`. */
+  readonly release?: string;
+  /** Port of the first node; the others take the following ones. Default, and for 0: the system chooses. */
+  readonly port?: number;
+  /** Default `vsphere.local`. */
+  readonly ssoDomain?: string;
+  /** What goes wrong from the start. Default nothing. */
+  readonly faults?: SimulatorFaults;
+  /** Takes one line for every request answered. Default: none is kept. */
+  readonly log?: (line: string) => void;
+}
+
+/** How one simulated vCenter is reached. */
+export interface SimulatorServer {
+  /** FQDN whose first label is unique in the group; no DNS knows it. */
+  readonly instanceName: string;
+  readonly nodeId: string;
+  readonly host: "127.0.0.1";
+  readonly port: number;
+  /** `https://host:port` */
+  readonly url: string;
+}
+
+export interface SimulatorUser {
+  readonly username: string;
+  readonly password: string;
+}
+
+/** A running group. `close()`, or the end of an `await using` block, ends it. */
+export interface Simulator extends AsyncDisposable {
+  readonly servers: readonly SimulatorServer[];
+  /** PEM of the authority that signed every node's certificate. */
+  readonly ca: string;
+  /** Absolute path of that PEM in a directory of its own (mode 0700), which `close()` removes. */
+  readonly caFile: string;
+  readonly ssoDomain: string;
+  /** The first is `Administrator@<ssoDomain>`. */
+  readonly users: readonly SimulatorUser[];
+  /** What the nodes received, oldest first; the last 10,000 are kept. */
+  readonly requests: readonly ReceivedRequest[];
+  /**
+   * What goes wrong from now on; assigning counts `resetConnections` and `serviceUnavailable` anew.
+   *
+   * @throws InvalidArgumentError when assigned a node that does not exist or a number out of range.
+   */
+  faults: SimulatorFaults;
+  /** Stops every node, open connections included. May be called again. */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts linked vCenters on 127.0.0.1, each an HTTPS server that answers for the whole group:
+ *
+ * ```ts
+ * const simulator = await startSimulator({ nodes: 2 });
+ * await codeUnderTest(simulator.servers[0].url, { ca: simulator.ca });
+ * await simulator.close();
+ * ```
+ *
+ * @throws InvalidArgumentError for options out of range, or a port that is taken.
+ * @throws ConnectionError when the system gives no port on the loopback address.
+ */
+export async function startSimulator(options: SimulatorOptions = {}): Promise<Simulator> {
+  const { nodes = 3, port = 0, ssoDomain = "vsphere.local", faults = {}, log } = options;
+  const release = findRelease(options.release ?? DEFAULT_RELEASE);
+  checkOptions(nodes, port, ssoDomain);
+  const state: State = { group: undefined, plan: new FaultPlan(faults, nodes), requests: [] };
+  const names = [...Array(nodes).keys()].map((index) => instanceNameOf(index + 1));
+  const pki = await createPki(names, ssoDomain);
+  const servers = pki.nodes.map((certificates, index) => nodeServer(certificates, index, state, log));
+  let directory: string | undefined;
+  try {
+    const ports: number[] = [];
+    for (const [index, server] of servers.entries()) ports.push(await listen(server, port && port + index));
+    const group: SimulatedGroup = {
+      release,
+      ssoDomain,
+      nodes: pki.nodes.map((certificates, index) => createNode(index + 1, ports[index] ?? 0, certificates)),
+    };
+    directory = resolve(await mkdtemp(join(tmpdir(), "vsso-simulator-")));
+    await writeFile(join(directory, "ca.pem"), pki.ca);
+    state.group = group;
+    return new RunningSimulator(state, group, servers, pki.ca, directory);
+  } catch (error) {
+    await stop(servers, directory);
+    throw error;
+  }
+}
+
+/** What the servers share; the group is there once all of them listen. */
+interface State {
+  group: SimulatedGroup | undefined;
+  plan: FaultPlan;
+  readonly requests: ReceivedRequest[];
+}
+
+function nodeServer(
+  certificates: ConstructorParameters<typeof NodeServer>[0],
+  index: number,
+  state: State,
+  log: SimulatorOptions["log"],
+): NodeServer {
+  const number = index + 1;
+  return new NodeServer(certificates, {
+    number,
+    view: () => {
+      const node = state.group?.nodes[index];
+      return state.group && node && { node, group: state.group, faults: state.plan.faults };
+    },
+    plan: () => state.plan,
+    received: (request) => {
+      if (state.requests.push(request) > MAX_REQUESTS) state.requests.shift();
+    },
+    log: (line) => log?.(`${instanceNameOf(number)} ${line}`),
+  });
+}
+
+class RunningSimulator implements Simulator {
+  readonly servers: readonly SimulatorServer[];
+  readonly ca: string;
+  readonly caFile: string;
+  readonly ssoDomain: string;
+  readonly users: readonly SimulatorUser[];
+  readonly requests: readonly ReceivedRequest[];
+  readonly #state: State;
+  readonly #nodes: readonly NodeServer[];
+  readonly #directory: string;
+  #closed: Promise<void> | undefined;
+
+  constructor(
+    state: State,
+    group: SimulatedGroup,
+    nodes: readonly NodeServer[],
+    ca: string,
+    directory: string,
+  ) {
+    this.#state = state;
+    this.#nodes = nodes;
+    this.#directory = directory;
+    this.servers = group.nodes.map(({ instanceName, nodeId, port }) => {
+      return { instanceName, nodeId, host: "127.0.0.1", port, url: `https://127.0.0.1:${port}` };
+    });
+    this.ca = ca;
+    this.caFile = join(directory, "ca.pem");
+    this.ssoDomain = group.ssoDomain;
+    this.users = [{ username: `Administrator@${group.ssoDomain}`, password: newPassword() }];
+    this.requests = state.requests;
+  }
+
+  get faults(): SimulatorFaults {
+    return this.#state.plan.faults;
+  }
+
+  set faults(faults: SimulatorFaults) {
+    this.#state.plan = new FaultPlan(faults, this.#nodes.length);
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= stop(this.#nodes, this.#directory);
+    return this.#closed;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
+
+async function listen(server: NodeServer, port: number): Promise<number> {
+  try {
+    return await server.listen(port);
+  } catch (error) {
+    const systemCode = (error as NodeJS.ErrnoException).code;
+    if (port !== 0) {
+      throw new InvalidArgumentError(`the simulator cannot listen on port ${port} (${systemCode})`, {
+        cause: error,
+        hint: "Choose another port, or none to let the system choose.",
+      });
+    }
+    throw new ConnectionError("CONNECTION_FAILED", "the simulator cannot listen on 127.0.0.1", {
+      cause: error,
+      host: "127.0.0.1:0",
+      systemCode,
+    });
+  }
+}
+
+async function stop(servers: readonly NodeServer[], directory: string | undefined): Promise<void> {
+  await Promise.all(servers.map((server) => server.close()));
+  if (directory !== undefined) await rm(directory, { recursive: true, force: true });
+}
+
+function checkOptions(nodes: number, port: number, ssoDomain: string): void {
+  if (!Number.isInteger(nodes) || nodes < 1 || nodes > MAX_NODES) {
+    throw new InvalidArgumentError(`the simulator cannot have ${nodes} nodes`, {
+      hint: `Use a whole number from 1 to ${MAX_NODES}.`,
+    });
+  }
+  if (!Number.isInteger(port) || port < 0 || port + nodes - 1 > 65_535) {
+    throw new InvalidArgumentError(`${nodes} nodes cannot listen from port ${port} on`, {
+      hint: `Use a port from 1 to ${65_536 - nodes}, or 0 to let the system choose.`,
+    });
+  }
+  if (!DOMAIN.test(ssoDomain)) {
+    throw new InvalidArgumentError(`${JSON.stringify(ssoDomain)} is not the name of an SSO domain`, {
+      hint: "Use DNS labels, as in vsphere.local.",
+    });
+  }
+}
+
+/** Meets the usual complexity rules of a vCenter. */
+function newPassword(): string {
+  return `Sim1!${randomBytes(12).toString("base64url")}`;
+}
