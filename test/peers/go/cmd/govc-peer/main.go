@@ -1,0 +1,19 @@
+// govc-peer is govc with the few commands the peer tests compare ours with.
+package main
+
+import (
+	"os"
+
+	"github.com/vmware/govmomi/cli"
+
+	// Commands register themselves when imported.
+	_ "github.com/vmware/govmomi/cli/about"
+	_ "github.com/vmware/govmomi/cli/env"
+	_ "github.com/vmware/govmomi/cli/session"
+	_ "github.com/vmware/govmomi/cli/sso/service"
+	_ "github.com/vmware/govmomi/cli/version"
+)
+
+func main() {
+	os.Exit(cli.Run(os.Args[1:]))
+}
