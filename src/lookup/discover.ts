@@ -5,7 +5,7 @@ import type { SoapTransport } from "../soap/transport.ts";
 import { retrieveAbout } from "./about.ts";
 import { LookupService } from "./client.ts";
 import { mergeTopologies } from "./merge.ts";
-import type { LookupNode, NodeWarning } from "./node.ts";
+import type { LookupNode } from "./node.ts";
 import { registeredAuthority, registeredUrl } from "./registered-url.ts";
 import { verifyReplication } from "./replication.ts";
 import type { RewritePolicy } from "./rewrite.ts";
@@ -68,46 +68,46 @@ export async function discover(
   ];
   const createTransport = options.createTransport ?? ((transportOptions) => new Transport(transportOptions));
   const transport = createTransport(options);
-  const errors: DiscoveryFailure[] = [];
+  const reach: NodeReach = { transport, options, createTransport };
   try {
-    const topologies = await Promise.all(
-      unique.map(async (server) => {
+    const answers = await Promise.all(
+      unique.map((server) => {
         const lookup = new LookupService(server, { ...options, transport });
-        return attempt(server, errors, options, () => lookup.topology({ signal: options.signal }));
+        return lookup
+          .topology({ signal: options.signal })
+          .catch((error: unknown) => failure(server, error, options));
       }),
     );
-    let groups = mergeTopologies(topologies.filter((topology) => topology !== undefined));
-    const reach: NodeReach = { transport, options, createTransport };
+    const errors = answers.filter((answer) => answer instanceof DiscoveryFailure);
+    let groups = mergeTopologies(
+      answers.flatMap((answer) => (answer instanceof DiscoveryFailure ? [] : [answer])),
+    );
     if (options.verifyReplication) {
-      groups = await Promise.all(
+      const reports = await Promise.all(
         groups.map((group) =>
-          verifyReplication(group, {
-            view: (node) => withNode(node, reach, (t, url) => nodeTopology(t, url, options)),
-            fail: (node, error) => errors.push(new DiscoveryFailure(nodeServer(node), error)),
-          }),
+          verifyReplication(group, (node) =>
+            withNode(node, reach, (nodeTransport, url) => nodeTopology(nodeTransport, url, options)),
+          ),
         ),
       );
+      groups = reports.map((report) => report.group);
+      const failures = reports.flatMap((report) => report.failures);
+      errors.push(...failures.map(({ node, error }) => new DiscoveryFailure(nodeServer(node), error)));
     }
-    if (options.about) groups = await Promise.all(groups.map((group) => addAbout(group, reach, errors)));
+    if (options.about) {
+      const reports = await Promise.all(groups.map((group) => addAbout(group, reach)));
+      groups = reports.map((report) => report.group);
+      errors.push(...reports.flatMap((report) => report.errors));
+    }
     return { groups, errors };
   } finally {
     await transport[Symbol.asyncDispose]();
   }
 }
 
-async function attempt<T>(
-  server: string,
-  errors: DiscoveryFailure[],
-  options: DiscoverOptions,
-  work: () => Promise<T>,
-): Promise<T | undefined> {
-  try {
-    return await work();
-  } catch (error) {
-    if (options.signal?.aborted || !(error instanceof VsphereSsoError)) throw error;
-    errors.push(new DiscoveryFailure(server, error));
-    return undefined;
-  }
+function failure(server: string, error: unknown, options: DiscoverOptions): DiscoveryFailure {
+  if (options.signal?.aborted || !(error instanceof VsphereSsoError)) throw error;
+  return new DiscoveryFailure(server, error);
 }
 
 interface NodeReach {
@@ -160,27 +160,30 @@ function nodeTopology(transport: SoapTransport, url: URL, options: DiscoverOptio
   return lookup.registeredTopology({ signal: options.signal });
 }
 
+/** Notes on every node its version and build, or why they are unknown. */
 async function addAbout(
   group: LinkedTopology,
   reach: NodeReach,
-  errors: DiscoveryFailure[],
-): Promise<LinkedTopology> {
+): Promise<{ group: LinkedTopology; errors: DiscoveryFailure[] }> {
   const { options } = reach;
-  const nodes = await Promise.all(
-    group.nodes.map(async (node) => {
-      let warning: NodeWarning;
-      try {
-        const { version, build } = await withNode(node, reach, (transport, url) =>
-          retrieveAbout(transport, url.href, { signal: options.signal }),
-        );
-        return node.with({ product: { version, build } });
-      } catch (error) {
-        if (options.signal?.aborted || !(error instanceof VsphereSsoError)) throw error;
-        errors.push(new DiscoveryFailure(nodeServer(node), error));
-        warning = { code: "ABOUT_FAILED", message: `the product version is unknown: ${error.message}` };
-      }
-      return node.with({ warnings: [...node.warnings, warning] });
-    }),
+  const answers = await Promise.all(
+    group.nodes.map((node) =>
+      withNode(node, reach, (transport, url) =>
+        retrieveAbout(transport, url.href, { signal: options.signal }),
+      ).catch((error: unknown) => failure(nodeServer(node), error, options)),
+    ),
   );
-  return { ...group, nodes };
+  const nodes = group.nodes.map((node, index) => {
+    const answer = answers[index];
+    if (answer === undefined) return node;
+    if (!(answer instanceof DiscoveryFailure)) {
+      return node.with({ product: { version: answer.version, build: answer.build } });
+    }
+    const message = `the product version is unknown: ${answer.error.message}`;
+    return node.with({ warnings: [...node.warnings, { code: "ABOUT_FAILED", message }] });
+  });
+  return {
+    group: { ...group, nodes },
+    errors: answers.filter((answer) => answer instanceof DiscoveryFailure),
+  };
 }

@@ -3,52 +3,54 @@ import { mergeTopologies } from "./merge.ts";
 import type { LookupNode, NodeWarning } from "./node.ts";
 import type { LinkedTopology } from "./topology.ts";
 
-export interface ReplicationContext {
-  /** What the node's own Lookup Service tells. */
-  readonly view: (node: LookupNode) => Promise<LinkedTopology>;
-  /** Told of a node that could not be asked. */
-  readonly fail: (node: LookupNode, error: VsphereSsoError) => void;
+/** The group with what was found noted on its nodes, and the nodes that could not be asked, in their order. */
+export interface ReplicationReport {
+  readonly group: LinkedTopology;
+  readonly failures: readonly { readonly node: LookupNode; readonly error: VsphereSsoError }[];
 }
 
 /**
- * Asks every node's own Lookup Service, nodes that only another node knows included, and notes on each node what
- * the group has and it does not list.
+ * Asks every node's own Lookup Service by `view`, nodes that only another node knows included, and notes on each
+ * node what the group has and it does not list.
+ *
+ * @throws what `view` throws beyond the errors of this package, and AbortedError.
  */
 export async function verifyReplication(
   group: LinkedTopology,
-  context: ReplicationContext,
-): Promise<LinkedTopology> {
-  const views = new Map<string, LinkedTopology>();
-  const failures = new Map<string, VsphereSsoError>();
+  view: (node: LookupNode) => Promise<LinkedTopology>,
+): Promise<ReplicationReport> {
+  const answers = new Map<string, LinkedTopology | VsphereSsoError>();
   let merged = group;
-  for (let asked = -1; asked !== views.size + failures.size; ) {
-    asked = views.size + failures.size;
+  for (let asked = -1; asked !== answers.size; ) {
+    asked = answers.size;
     await Promise.all(
       merged.nodes
-        .filter((node) => !views.has(keyOf(node)) && !failures.has(keyOf(node)))
-        .map(async (node) => {
-          try {
-            views.set(keyOf(node), await context.view(node));
-          } catch (error) {
-            if (!(error instanceof VsphereSsoError) || error.code === "ABORTED") throw error;
-            failures.set(keyOf(node), error);
-            context.fail(node, error);
-          }
-        }),
+        .filter((node) => !answers.has(keyOf(node)))
+        .map(async (node) => answers.set(keyOf(node), await view(node).catch(known))),
+    );
+    const views = [...answers.values()].flatMap((answer) =>
+      answer instanceof VsphereSsoError ? [] : [answer],
     );
     // The given server's view stays first: it decides where two views differ.
-    [merged = group] = mergeTopologies([group, ...views.values()]);
+    [merged = group] = mergeTopologies([group, ...views]);
   }
   const all = registrationsOf(merged);
-  return {
-    ...merged,
-    nodes: merged.nodes.map((node) => {
-      const failure = failures.get(keyOf(node));
-      const view = views.get(keyOf(node));
-      const warning = failure ? failed(failure) : view && lag(all, registrationsOf(view), merged);
-      return warning ? node.with({ warnings: [...node.warnings, warning] }) : node;
-    }),
-  };
+  const failures: { node: LookupNode; error: VsphereSsoError }[] = [];
+  const nodes = merged.nodes.map((node) => {
+    const answer = answers.get(keyOf(node));
+    if (answer instanceof VsphereSsoError) failures.push({ node, error: answer });
+    const warning =
+      answer instanceof VsphereSsoError
+        ? failed(answer)
+        : answer && lag(all, registrationsOf(answer), merged);
+    return warning ? node.with({ warnings: [...node.warnings, warning] }) : node;
+  });
+  return { group: { ...merged, nodes }, failures };
+}
+
+function known(error: unknown): VsphereSsoError {
+  if (error instanceof VsphereSsoError && error.code !== "ABORTED") return error;
+  throw error;
 }
 
 function keyOf(node: LookupNode): string {
