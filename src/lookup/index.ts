@@ -8,6 +8,7 @@ export { type AboutInfo, retrieveAbout } from "./about.ts";
 export { type CallOptions, LOOKUP_PATH, LookupService, type LookupServiceOptions } from "./client.ts";
 export { type DiscoverOptions, type Discovery, DiscoveryFailure, discover } from "./discover.ts";
 export { Endpoint, type EndpointFields } from "./endpoint.ts";
+export { matchNode } from "./match.ts";
 export { LookupNode, type NodeFields, type NodeWarning, type ProductInfo, type WarningCode } from "./node.ts";
 export type { RewritePolicy } from "./rewrite.ts";
 export { filtersFor, PREDEFINED_SERVICES, type PredefinedService, type ServiceName } from "./services.ts";

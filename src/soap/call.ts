@@ -1,12 +1,10 @@
-import { HttpStatusError, ProtocolError, SoapFaultError, XmlError } from "../errors.ts";
 import type { XmlLimits } from "../xml/reader.ts";
-import { type DecodeIssue, decodeEnvelope } from "./decode.ts";
+import { type DecodedAnswer, decodeEnvelope } from "./decode.ts";
 import { encodeOperation } from "./encode.ts";
-import { buildEnvelope } from "./envelope.ts";
-import { faultError } from "./fault.ts";
+import { exchangeSoap, type SoapAnswer } from "./exchange.ts";
 import type { ServiceSchema } from "./schema.ts";
 import type { MessageSecurity } from "./security.ts";
-import type { SoapTransport, SoapTransportResponse } from "./transport.ts";
+import type { SoapTransport } from "./transport.ts";
 
 export interface SoapCall {
   readonly transport: SoapTransport;
@@ -24,170 +22,22 @@ export interface SoapCall {
   readonly signal?: AbortSignal | undefined;
 }
 
-export interface SoapAnswer<Result> {
-  /** The `returnval`: an array where the WSDL says so, undefined where the operation returns nothing. */
-  readonly value: Result;
-  /** What in the answer was not as the WSDL has it. */
-  readonly issues: readonly DecodeIssue[];
-}
-
 /**
- * One SOAP 1.1 exchange.
+ * One SOAP 1.1 exchange, written and read by the tables of a schema.
  *
- * @throws SoapFaultError when the server says no, HttpStatusError when the status carries no SOAP,
- *   ProtocolError or XmlError when the answer is not the protocol's, and every error of the transport.
+ * @throws InvalidArgumentError as `encodeOperation`, and as `exchangeSoap`.
  */
 export async function callSoap<Result = unknown>(call: SoapCall): Promise<SoapAnswer<Result>> {
-  const bodyXml = encodeOperation(call.schema, call.operation, call.input);
-  const envelope = call.security
-    ? await call.security.secure({
-        bodyXml,
-        headerXml: "",
-        operation: { namespace: call.schema.namespace, local: call.operation },
-        action: call.soapAction,
-        url: call.url,
-      })
-    : buildEnvelope(bodyXml);
-  const response = await call.transport.request(call.url, {
-    method: "POST",
-    headers: {
-      "content-type": "text/xml; charset=utf-8",
-      accept: "text/xml",
-      soapaction: `"${call.soapAction}"`,
-    },
-    body: envelope,
-    idempotent: call.idempotent ?? false,
-    signal: call.signal,
-  });
-  return readAnswer(response, call);
-}
-
-function readAnswer<Result>(
-  response: SoapTransportResponse,
-  call: Pick<SoapCall, "schema" | "operation" | "limits">,
-): SoapAnswer<Result> {
-  const { status, url } = response;
-  const text = response.body.toString("utf8").replace(/^\uFEFF/, "");
-  // SOAP 1.1 over HTTP: 200 carries results, 500 carries faults; some proxies pass a fault on under another status.
-  const carriesSoap = status === 200 || status === 500;
-  const looksLikeXml = /^\s*</.test(text) && !isHtml(text, response);
-  if (!carriesSoap && !looksLikeXml) throw statusError(response, text);
-  if (text.trim() === "") {
-    if (status !== 200) throw statusError(response, text);
-    throw new ProtocolError(
-      "RESPONSE_EMPTY",
-      `${url} answered ${call.operation} with an empty body (HTTP ${status})`,
-      {
-        url,
-        hint: "a proxy or an overloaded server drops the body; try again, and try the server without the proxy",
-      },
-    );
-  }
-  if (isHtml(text, response)) {
-    if (status !== 200) throw statusError(response, text);
-    throw new ProtocolError(
-      "RESPONSE_HTML",
-      `${url} answered ${call.operation} with a web page: ${excerpt(text)}`,
-      {
-        url,
-        hint: "the URL is a web server's or a proxy's, not the service's: check host, port and proxy",
-      },
-    );
-  }
-  try {
-    const answer = decodeEnvelope(text, call.schema, call.operation, {
-      ...(call.limits && { limits: call.limits }),
-    });
-    if (answer.kind === "fault") throw faultError(answer.fault, { operation: call.operation, url, status });
-    if (status !== 200) throw statusError(response, text);
-    return { value: answer.value as Result, issues: answer.issues };
-  } catch (error) {
-    throw explain(error, response, call.operation, text);
-  }
-}
-
-/** Puts the URL and the first bytes to what the reader found wrong. */
-function explain(error: unknown, response: SoapTransportResponse, operation: string, text: string): unknown {
-  const { status, url } = response;
-  if (error instanceof SoapFaultError || error instanceof HttpStatusError) return error;
-  if (status !== 200 && status !== 500) return statusError(response, text);
-  if (error instanceof XmlError && error.truncated) {
-    return new ProtocolError(
-      "RESPONSE_TRUNCATED",
-      `${url} answered ${operation} with a document that ends early, after ${response.body.length} bytes: ${excerpt(text)}`,
-      { url, cause: error, hint: "the connection or a proxy cut the answer short; try again" },
-    );
-  }
-  if (error instanceof XmlError && error.code === "XML_MALFORMED") {
-    return new ProtocolError(
-      "RESPONSE_NOT_SOAP",
-      `${url} answered ${operation} with something else than SOAP (HTTP ${status}): ${excerpt(text)}`,
-      {
-        url,
-        cause: error,
-        hint: "check that the URL is the service's",
-      },
-    );
-  }
-  if (error instanceof XmlError) {
-    return new XmlError(
-      error.code as "XML_DOCTYPE" | "XML_LIMIT",
-      `${url} answered ${operation} with XML that is refused: ${error.message}`,
-      {
-        cause: error,
-        line: error.line,
-        hint: "a sound server sends no such XML; check that the URL is the service's",
-      },
-    );
-  }
-  if (error instanceof ProtocolError && error.url === undefined) {
-    return new ProtocolError(
-      error.code as "RESPONSE_NOT_SOAP",
-      `${url} answered ${operation}: ${error.message}: ${excerpt(text)}`,
-      {
-        url,
-        cause: error,
-        hint: error.hint ?? "check that the URL is the service's",
-      },
-    );
-  }
-  return error;
-}
-
-function statusError(response: SoapTransportResponse, text: string): HttpStatusError {
-  const { status, url } = response;
-  const body = text.trim() === "" ? "no body" : excerpt(text);
-  return new HttpStatusError(`${url} answered with HTTP status ${status}: ${body}`, {
-    status,
+  const { transport, url, schema, operation, security, idempotent, limits, signal } = call;
+  return await exchangeSoap<Result>({
+    transport,
     url,
-    hint: statusHint(status),
+    operation: { namespace: schema.namespace, local: operation },
+    action: call.soapAction,
+    bodyXml: encodeOperation(schema, operation, call.input),
+    security,
+    idempotent,
+    signal,
+    read: (text) => decodeEnvelope(text, schema, operation, { limits }) as DecodedAnswer<Result>,
   });
-}
-
-function statusHint(status: number): string {
-  if (status === 404)
-    return "the server has no such service at this path: check the host name and what runs there";
-  if (status === 503)
-    return "the service is starting, stopped or overloaded: try again in a minute, then look at its state";
-  if (status === 502 || status === 504)
-    return "a proxy did not get an answer from the service: try again, then try without the proxy";
-  if (status === 401 || status === 403) return "something before the service wants a login: check the proxy";
-  if (status >= 300 && status < 400)
-    return "redirects are not followed: give the host that the service runs on";
-  return "check that the URL is the service's";
-}
-
-function isHtml(text: string, response: SoapTransportResponse): boolean {
-  if (/^\s*(?:<!doctype\s+html|<html[\s>])/i.test(text)) return true;
-  const type = String(response.headers["content-type"] ?? "");
-  return /^\s*(?:text\/html|application\/xhtml)/i.test(type) && !/^\s*<\?xml/.test(text);
-}
-
-/** The first bytes of a body on one line, without control characters. */
-export function excerpt(text: string): string {
-  const line = text
-    .slice(0, 400)
-    .replace(/[\u0000-\u001f\u007f-\u009f\s]+/g, " ")
-    .trim();
-  return line.length > 120 ? `"${line.slice(0, 120)}…"` : `"${line}"`;
 }

@@ -46,9 +46,15 @@ export function decodeEnvelope<Operations, Name extends keyof Operations & strin
     registryOf(schema),
     typeOf(name, response ? [response] : []),
   );
-  const sink = new EnvelopeSink({ namespace: schema.namespace, local: name }, reader, options);
-  readXml(text, sink, options.limits);
-  const fault = sink.finish();
+  const fault = readEnvelope(
+    text,
+    (namespace, local) => {
+      if (namespace !== schema.namespace || local !== name)
+        refuseAnswer(namespace, local, schema.namespace, name);
+      return reader;
+    },
+    options,
+  );
   if (fault) return { kind: "fault", fault };
   const value = reader.value(0) ?? (response?.[2] === "*" ? [] : undefined);
   if (value === undefined && response && response[2] !== "?") {
@@ -58,12 +64,39 @@ export function decodeEnvelope<Operations, Name extends keyof Operations & strin
   return { kind: "result", value: value as ResultOf<Operations, Name>, issues: reader.issues };
 }
 
+/** Gives the sink for the content of the body's child, or throws when that is not what was asked for. */
+export type BeginAnswer = (namespace: string, local: string, tag: StartTag) => XmlSink;
+
+/**
+ * Reads an envelope whose answer goes to the sink that `begin` gives; returns the fault if that is what came.
+ *
+ * @throws as `decodeEnvelope`.
+ */
+export function readEnvelope(
+  text: string,
+  begin: BeginAnswer,
+  options: DecodeOptions = {},
+): SoapFault | undefined {
+  const sink = new EnvelopeSink(begin, options);
+  readXml(text, sink, options.limits);
+  return sink.finish();
+}
+
+/** Refuses an answer by its name. */
+export function refuseAnswer(
+  namespace: string,
+  local: string,
+  wantedNamespace: string,
+  wanted: string,
+): never {
+  unexpected(`the SOAP body holds ${show(namespace, local)} instead of ${show(wantedNamespace, wanted)}`);
+}
+
 /** Where within the envelope the parser stands. */
 type Place = "document" | "envelope" | "header" | "header-block" | "body" | "content" | "aside";
 
 class EnvelopeSink implements XmlSink {
-  readonly #response: QName;
-  readonly #result: ValueReader;
+  readonly #begin: BeginAnswer;
   readonly #options: DecodeOptions;
   #place: Place = "document";
   /** Depth within a header block, the content of the body, or an element that is passed over. */
@@ -72,9 +105,8 @@ class EnvelopeSink implements XmlSink {
   #fault: FaultReader | undefined;
   #hasBody = false;
 
-  constructor(response: QName, result: ValueReader, options: DecodeOptions) {
-    this.#response = response;
-    this.#result = result;
+  constructor(begin: BeginAnswer, options: DecodeOptions) {
+    this.#begin = begin;
     this.#options = options;
   }
 
@@ -103,7 +135,7 @@ class EnvelopeSink implements XmlSink {
         this.#depth = 1;
         break;
       case "body":
-        this.#openContent(namespace, local);
+        this.#openContent(namespace, local, tag);
         break;
       default:
         this.#depth++;
@@ -159,17 +191,13 @@ class EnvelopeSink implements XmlSink {
     }
   }
 
-  #openContent(namespace: string, local: string): void {
+  #openContent(namespace: string, local: string, tag: StartTag): void {
     if (this.#content) unexpected(`the SOAP body has a second child, ${show(namespace, local)}`);
     if (namespace === SOAP_NAMESPACE && local === "Fault") {
       this.#fault = new FaultReader();
       this.#content = this.#fault;
-    } else if (namespace === this.#response.namespace && local === this.#response.local) {
-      this.#content = this.#result;
     } else {
-      unexpected(
-        `the SOAP body holds ${show(namespace, local)} instead of ${show(this.#response.namespace, this.#response.local)}`,
-      );
+      this.#content = this.#begin(namespace, local, tag);
     }
     this.#place = "content";
     this.#depth = 1;

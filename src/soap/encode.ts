@@ -29,7 +29,10 @@ export function encodeOperation<Operations, Name extends keyof Operations & stri
 }
 
 function refuse(path: string, problem: string, cause?: unknown): never {
-  throw new InvalidArgumentError(`${path}: ${problem}`, { cause });
+  throw new InvalidArgumentError(`${path}: ${problem}`, {
+    cause,
+    hint: "the WSDL says which fields there are and of what type",
+  });
 }
 
 function describe(value: unknown): string {

@@ -121,10 +121,6 @@ export class TypeRegistry {
     return type;
   }
 
-  has(name: string): boolean {
-    return this.#table(name) !== undefined;
-  }
-
   /** True when `name` is `base` or extends it. */
   extends(name: string, base: string): boolean {
     for (let type: string | undefined = name; type; type = this.#table(type)?.base) {

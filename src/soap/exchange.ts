@@ -1,0 +1,182 @@
+import { HttpStatusError, ProtocolError, type QName, SoapFaultError, XmlError } from "../errors.ts";
+import type { DecodedAnswer, DecodeIssue } from "./decode.ts";
+import { buildEnvelope } from "./envelope.ts";
+import { faultError } from "./fault.ts";
+import type { MessageSecurity } from "./security.ts";
+import type { SoapTransport, SoapTransportResponse } from "./transport.ts";
+
+/** A request whose body is written, and how to read what comes back. */
+export interface SoapExchange<Result> {
+  readonly transport: SoapTransport;
+  readonly url: string;
+  /** Name of the request element. */
+  readonly operation: QName;
+  readonly action: string;
+  /** The child of the SOAP body, in exclusive canonical form. */
+  readonly bodyXml: string;
+  /** Header blocks, each in exclusive canonical form. */
+  readonly headerXml?: string | undefined;
+  /** Further HTTP headers, their names in lower case. */
+  readonly httpHeaders?: Readonly<Record<string, string>> | undefined;
+  /** Signs the message, for operations that want it. */
+  readonly security?: MessageSecurity | undefined;
+  /** True for a read that may be repeated when the server is briefly unavailable. */
+  readonly idempotent?: boolean | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** Reads the text of an answer; what it throws is explained with URL and first bytes. */
+  read(text: string): DecodedAnswer<Result>;
+}
+
+export interface SoapAnswer<Result> {
+  /** The `returnval`: an array where the WSDL says so, undefined where the operation returns nothing. */
+  readonly value: Result;
+  /** What in the answer was not as the WSDL has it. */
+  readonly issues: readonly DecodeIssue[];
+}
+
+/**
+ * One SOAP 1.1 exchange.
+ *
+ * @throws SoapFaultError when the server says no, HttpStatusError when the status carries no SOAP,
+ *   ProtocolError or XmlError when the answer is not the protocol's, and every error of the transport.
+ */
+export async function exchangeSoap<Result>(exchange: SoapExchange<Result>): Promise<SoapAnswer<Result>> {
+  const { transport, url, operation, action, bodyXml, headerXml = "", security } = exchange;
+  const body = security
+    ? await security.secure({ bodyXml, headerXml, operation, action, url })
+    : buildEnvelope(bodyXml, headerXml);
+  const response = await transport.request(url, {
+    method: "POST",
+    headers: {
+      ...exchange.httpHeaders,
+      "content-type": "text/xml; charset=utf-8",
+      accept: "text/xml",
+      soapaction: `"${action}"`,
+    },
+    body,
+    idempotent: exchange.idempotent ?? false,
+    signal: exchange.signal,
+  });
+  return readAnswer(response, exchange);
+}
+
+function readAnswer<Result>(
+  response: SoapTransportResponse,
+  exchange: SoapExchange<Result>,
+): SoapAnswer<Result> {
+  const { status, url } = response;
+  const operation = exchange.operation.local;
+  const text = response.body.toString("utf8").replace(/^\uFEFF/, "");
+  // SOAP 1.1 over HTTP: 200 carries results, 500 carries faults; some proxies pass a fault on under another status.
+  const carriesSoap = status === 200 || status === 500;
+  const html = isHtml(text, response);
+  if (!carriesSoap && (html || !/^\s*</.test(text))) throw statusError(response, text);
+  if (text.trim() === "") {
+    if (status !== 200) throw statusError(response, text);
+    throw new ProtocolError(
+      "RESPONSE_EMPTY",
+      `${url} answered ${operation} with an empty body (HTTP ${status})`,
+      {
+        url,
+        hint: "a proxy or an overloaded server drops the body; try again, and try the server without the proxy",
+      },
+    );
+  }
+  if (html) {
+    if (status !== 200) throw statusError(response, text);
+    throw new ProtocolError(
+      "RESPONSE_HTML",
+      `${url} answered ${operation} with a web page: ${excerpt(text)}`,
+      {
+        url,
+        hint: "the URL is a web server's or a proxy's, not the service's: check host, port and proxy",
+      },
+    );
+  }
+  try {
+    const answer = exchange.read(text);
+    if (answer.kind === "fault") throw faultError(answer.fault, { operation, url, status });
+    if (status !== 200) throw statusError(response, text);
+    return { value: answer.value, issues: answer.issues };
+  } catch (error) {
+    throw explain(error, response, operation, text);
+  }
+}
+
+/** Puts the URL and the first bytes to what the reader found wrong. */
+function explain(error: unknown, response: SoapTransportResponse, operation: string, text: string): unknown {
+  const { status, url } = response;
+  if (error instanceof SoapFaultError || error instanceof HttpStatusError) return error;
+  if (status !== 200 && status !== 500) return statusError(response, text);
+  if (error instanceof XmlError && error.truncated) {
+    return new ProtocolError(
+      "RESPONSE_TRUNCATED",
+      `${url} answered ${operation} with a document that ends early, after ${response.body.length} bytes: ${excerpt(text)}`,
+      { url, cause: error, hint: "the connection or a proxy cut the answer short; try again" },
+    );
+  }
+  if (error instanceof XmlError && error.code === "XML_MALFORMED") {
+    return new ProtocolError(
+      "RESPONSE_NOT_SOAP",
+      `${url} answered ${operation} with something else than SOAP (HTTP ${status}): ${excerpt(text)}`,
+      { url, cause: error, hint: "check that the URL is the service's" },
+    );
+  }
+  if (error instanceof XmlError) {
+    return new XmlError(
+      error.code as "XML_DOCTYPE" | "XML_LIMIT",
+      `${url} answered ${operation} with XML that is refused: ${error.message}`,
+      {
+        cause: error,
+        line: error.line,
+        hint: "a sound server sends no such XML; check that the URL is the service's",
+      },
+    );
+  }
+  if (error instanceof ProtocolError && error.url === undefined) {
+    return new ProtocolError(
+      error.code as "RESPONSE_NOT_SOAP",
+      `${url} answered ${operation}: ${error.message}: ${excerpt(text)}`,
+      { url, cause: error, hint: error.hint ?? "check that the URL is the service's" },
+    );
+  }
+  return error;
+}
+
+function statusError(response: SoapTransportResponse, text: string): HttpStatusError {
+  const { status, url } = response;
+  const body = text.trim() === "" ? "no body" : excerpt(text);
+  return new HttpStatusError(`${url} answered with HTTP status ${status}: ${body}`, {
+    status,
+    url,
+    hint: statusHint(status),
+  });
+}
+
+function statusHint(status: number): string {
+  if (status === 404)
+    return "the server has no such service at this path: check the host name and what runs there";
+  if (status === 503)
+    return "the service is starting, stopped or overloaded: try again in a minute, then look at its state";
+  if (status === 502 || status === 504)
+    return "a proxy did not get an answer from the service: try again, then try without the proxy";
+  if (status === 401 || status === 403) return "something before the service wants a login: check the proxy";
+  if (status >= 300 && status < 400)
+    return "redirects are not followed: give the host that the service runs on";
+  return "check that the URL is the service's";
+}
+
+function isHtml(text: string, response: SoapTransportResponse): boolean {
+  if (/^\s*(?:<!doctype\s+html|<html[\s>])/i.test(text)) return true;
+  const type = String(response.headers["content-type"] ?? "");
+  return /^\s*(?:text\/html|application\/xhtml)/i.test(type) && !/^\s*<\?xml/.test(text);
+}
+
+/** The first bytes of a body on one line, without control characters. */
+export function excerpt(text: string): string {
+  const line = text
+    .slice(0, 400)
+    .replace(/[\u0000-\u001f\u007f-\u009f\s]+/g, " ")
+    .trim();
+  return line.length > 120 ? `"${line.slice(0, 120)}…"` : `"${line}"`;
+}
