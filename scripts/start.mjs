@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { startSimulator } from "../dist/simulator/index.js";
 
-const vsso = fileURLToPath(new URL("../dist/vsso.js", import.meta.url));
+const vsso = fileURLToPath(new URL("../dist/vsso.cjs", import.meta.url));
 const simulator = await startSimulator({ nodes: 3 });
 try {
   const [server] = simulator.servers;

@@ -1,1 +1,31 @@
+/**
+ * From one host name and one trust decision to every vCenter of a linked group.
+ *
+ * @module
+ */
+
 export * from "./errors.ts";
+export * from "./lookup/index.ts";
+export {
+  type Authority,
+  formatAuthority,
+  parseServer,
+} from "./net/authority.ts";
+export {
+  type CertificateDescription,
+  fetchServedChain,
+  type ServedChain,
+  type ServedChainOptions,
+  type TrustVerdict,
+} from "./net/certificates.ts";
+export { KnownHosts } from "./net/known-hosts.ts";
+export type { RetryEvent, RetryOptions } from "./net/retry.ts";
+export {
+  type ServerTime,
+  Transport,
+  type TransportOptions,
+  type TransportRequest,
+  type TransportResponse,
+} from "./net/transport.ts";
+export type { TrustOptions } from "./net/trust.ts";
+export type { SoapTransport, SoapTransportRequest, SoapTransportResponse } from "./soap/transport.ts";
