@@ -1,0 +1,141 @@
+import { randomBytes } from "node:crypto";
+import { mkdir, open, readFile, realpath, rename, unlink } from "node:fs/promises";
+import { dirname } from "node:path";
+import { InvalidArgumentError } from "../errors.ts";
+import { type Authority, formatAuthority, parseServer } from "./authority.ts";
+import { type Fingerprint, parseFingerprint } from "./fingerprint.ts";
+
+interface Line {
+  readonly text: string;
+  /** `host:port` in normal form; absent for comments, blank lines and what cannot be read. */
+  readonly authority?: string | undefined;
+  readonly thumbprint?: string | undefined;
+}
+
+/**
+ * Certificates of known servers in the file format of govc (`GOVC_TLS_KNOWN_HOSTS`): one `host:port thumbprint`
+ * a line, SHA-1 or SHA-256 in hex with colons; of several lines for one server the last counts.
+ */
+export class KnownHosts {
+  /** File this was read from, and the default of `save`. */
+  readonly path: string | undefined;
+  #lines: Line[];
+
+  constructor(text = "", path?: string) {
+    this.path = path;
+    const lines = text.split("\n").map((line) => line.replace(/\r$/, ""));
+    if (lines.at(-1) === "") lines.pop();
+    this.#lines = lines.map(parseLine);
+  }
+
+  /**
+   * Reads a file; one that does not exist yet is empty.
+   *
+   * @throws InvalidArgumentError when the file exists but cannot be read.
+   */
+  static async load(path: string): Promise<KnownHosts> {
+    try {
+      return new KnownHosts(await readFile(path, "utf8"), path);
+    } catch (cause) {
+      if (isCode(cause, "ENOENT")) return new KnownHosts("", path);
+      throw new InvalidArgumentError(`Cannot read the known hosts file ${path}`, {
+        hint: "Check the path and its permissions.",
+        cause,
+      });
+    }
+  }
+
+  /**
+   * The thumbprint kept for a server.
+   *
+   * @throws InvalidArgumentError when there is an entry whose thumbprint cannot be read: it must not count as none.
+   */
+  lookup(authority: Authority): Fingerprint | undefined {
+    const key = formatAuthority(authority);
+    const index = this.#lines.findLastIndex((line) => line.authority === key);
+    const thumbprint = this.#lines[index]?.thumbprint;
+    if (thumbprint === undefined) return undefined;
+    try {
+      return parseFingerprint(thumbprint);
+    } catch (cause) {
+      throw new InvalidArgumentError(
+        `Line ${index + 1} of ${this.path ?? "the known hosts"} has no readable thumbprint for ${key}`,
+        { hint: `Remove the line, or write it again with: vsso trust ${key} --write`, cause },
+      );
+    }
+  }
+
+  /**
+   * Adds a server or replaces its entry; all other lines stay as they are.
+   *
+   * @throws InvalidArgumentError when the fingerprint cannot be read.
+   */
+  set(authority: Authority, fingerprint: string): void {
+    const key = formatAuthority(authority);
+    const { value } = parseFingerprint(fingerprint);
+    const line: Line = { text: `${key} ${value}`, authority: key, thumbprint: value };
+    const first = this.#lines.findIndex((known) => known.authority === key);
+    if (first === -1) {
+      this.#lines.push(line);
+      return;
+    }
+    this.#lines[first] = line;
+    this.#lines = this.#lines.filter((known, index) => index <= first || known.authority !== key);
+  }
+
+  toString(): string {
+    return this.#lines.map((line) => `${line.text}\n`).join("");
+  }
+
+  /**
+   * Writes the file (mode 0600) so that readers see the old or the new one, never a part.
+   *
+   * @throws InvalidArgumentError when no path is known, or the file cannot be written.
+   */
+  async save(path: string | undefined = this.path): Promise<void> {
+    if (path === undefined) {
+      throw new InvalidArgumentError("No known hosts file to write to", { hint: "Give its path." });
+    }
+    try {
+      await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+      // A link stays a link: the file it points at is replaced.
+      await replaceFile(await realpath(path).catch(() => path), this.toString());
+    } catch (cause) {
+      throw new InvalidArgumentError(`Cannot write the known hosts file ${path}`, {
+        hint: "Check that its folder exists and may be written.",
+        cause,
+      });
+    }
+  }
+}
+
+async function replaceFile(path: string, text: string): Promise<void> {
+  const draft = `${path}.${randomBytes(6).toString("hex")}.tmp`;
+  const file = await open(draft, "wx", 0o600);
+  try {
+    try {
+      await file.writeFile(text);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(draft, path);
+  } catch (error) {
+    await unlink(draft).catch(() => undefined);
+    throw error;
+  }
+}
+
+function parseLine(text: string): Line {
+  const match = /^\s*([^\s#]\S*)\s+(\S.*)$/.exec(text);
+  if (!match?.[1] || !match[2]) return { text };
+  try {
+    return { text, authority: formatAuthority(parseServer(match[1])), thumbprint: match[2] };
+  } catch {
+    return { text };
+  }
+}
+
+function isCode(error: unknown, code: string): boolean {
+  return error instanceof Error && "code" in error && error.code === code;
+}

@@ -1,0 +1,275 @@
+import { BlockList, isIP, type Socket } from "node:net";
+import { AbortedError, InvalidArgumentError } from "../errors.ts";
+import { type Authority, authorityOf, formatAuthority } from "./authority.ts";
+import { Connection } from "./connection.ts";
+import { Call, checkDelay, timedOut, withTimeout } from "./deadline.ts";
+import { Dialer, type RouteOptions } from "./dialer.ts";
+import {
+  type ExchangeOptions,
+  exchange,
+  type Message,
+  type Method,
+  type Reply,
+  type ResponseHeaders,
+} from "./exchange.ts";
+import { AttemptError, connectionFailure, isTransient } from "./failures.ts";
+import { ConnectionPool } from "./pool.ts";
+import { type RetryOptions, resolveRetry, withRetries } from "./retry.ts";
+import { ServerClock, type ServerTime } from "./server-clock.ts";
+import { Trust, type TrustOptions } from "./trust.ts";
+import { Verifier } from "./verifier.ts";
+
+export type { Method, ResponseHeaders, ServerTime };
+
+export interface TransportOptions extends RouteOptions {
+  /** Which certificates are trusted. Default: those that the system's or Node's authorities issued. */
+  readonly trust?: TrustOptions;
+  /** Milliseconds to connect, from the name to the end of the TLS handshake, proxy included. Default 10,000. */
+  readonly connectTimeoutMs?: number;
+  /** Milliseconds from sending the request to the headers of the reply. Default 60,000. */
+  readonly headersTimeoutMs?: number;
+  /** Milliseconds that the body may stand still. Default 30,000. */
+  readonly bodyTimeoutMs?: number;
+  /** Milliseconds of the whole call: waiting, all attempts and the delays between them. Default 120,000. */
+  readonly totalTimeoutMs?: number;
+  /** What is repeated is decided per request; `false` repeats nothing. */
+  readonly retry?: RetryOptions | false;
+  /** Largest body accepted, as received and as decoded. Default 64 MiB. */
+  readonly maxResponseBytes?: number;
+  /** Connections to one server at a time; further requests wait. Default 6. */
+  readonly maxConnections?: number;
+  /** Told once of each thing that weakens trust: `insecure`, a SHA-1 fingerprint. */
+  readonly onWarning?: (message: string) => void;
+}
+
+export interface TransportRequest {
+  readonly method: Method;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string | Uint8Array;
+  /** Whether the request may reach the server twice. Default: GET and HEAD. */
+  readonly idempotent?: boolean;
+  readonly signal?: AbortSignal | undefined;
+  /** In the place of the transport's, for this call. */
+  readonly totalTimeoutMs?: number;
+}
+
+export interface TransportResponse {
+  readonly status: number;
+  readonly headers: ResponseHeaders;
+  readonly body: Buffer;
+  /** The URL asked for, without query or fragment. */
+  readonly url: string;
+}
+
+const LOOPBACK = new BlockList();
+LOOPBACK.addSubnet("127.0.0.0", 8, "ipv4");
+LOOPBACK.addAddress("::1", "ipv6");
+
+/**
+ * HTTP/1.1 to any number of servers under one trust decision. Holds connections open between calls: `close` it.
+ * Nothing in it is shared with another transport or with the process.
+ */
+export class Transport implements AsyncDisposable {
+  readonly #options: Required<
+    Pick<
+      TransportOptions,
+      | "connectTimeoutMs"
+      | "headersTimeoutMs"
+      | "bodyTimeoutMs"
+      | "totalTimeoutMs"
+      | "maxResponseBytes"
+      | "maxConnections"
+    >
+  >;
+  readonly #retry: Required<RetryOptions>;
+  readonly #dialer: Dialer;
+  readonly #verifier: Verifier;
+  readonly #clock = new ServerClock();
+  readonly #pools = new Map<string, ConnectionPool>();
+  readonly #calls = new Set<Call>();
+  #closed = false;
+
+  /** @throws InvalidArgumentError for an option that cannot be used; files are read by the first request. */
+  constructor(options: TransportOptions = {}) {
+    this.#options = {
+      connectTimeoutMs: checkDelay("connectTimeoutMs", options.connectTimeoutMs ?? 10_000),
+      headersTimeoutMs: checkDelay("headersTimeoutMs", options.headersTimeoutMs ?? 60_000),
+      bodyTimeoutMs: checkDelay("bodyTimeoutMs", options.bodyTimeoutMs ?? 30_000),
+      totalTimeoutMs: checkDelay("totalTimeoutMs", options.totalTimeoutMs ?? 120_000),
+      maxResponseBytes: checkCount("maxResponseBytes", options.maxResponseBytes ?? 64 * 1024 * 1024),
+      maxConnections: checkCount("maxConnections", options.maxConnections ?? 6),
+    };
+    this.#retry = resolveRetry(options.retry);
+    this.#dialer = new Dialer(options, options.trust?.ca);
+    this.#verifier = new Verifier(new Trust(options.trust, options.onWarning));
+  }
+
+  /**
+   * Sends a request and reads the whole reply, whatever its status. Redirects are replies too and never followed.
+   *
+   * @throws TrustError, ConnectionError, TimeoutError, AbortedError; ProtocolError for a reply that is too large,
+   * cut short or not HTTP; InvalidArgumentError for a URL that is neither https nor, on this machine, http.
+   */
+  async request(url: string | URL, request: TransportRequest): Promise<TransportResponse> {
+    const target = parseTarget(url);
+    const authority = authorityOf(target);
+    const host = formatAuthority(authority);
+    const secure = target.protocol === "https:";
+    if (!secure) this.#requireLoopback(authority);
+    const totalMs = checkDelay("totalTimeoutMs", request.totalTimeoutMs ?? this.#options.totalTimeoutMs);
+    if (this.#closed) throw closedError();
+
+    const call = new Call(host, totalMs, request.signal);
+    this.#calls.add(call);
+    try {
+      const message: Message = {
+        method: request.method,
+        path: `${target.pathname}${target.search}`,
+        headers: { "accept-encoding": "identity", ...lowerCaseNames(request.headers) },
+        body: request.body,
+      };
+      const shown = `${target.origin}${target.pathname}`;
+      const options = { ...this.#options, host, url: shown, signal: call.signal };
+      const pool = this.#poolFor(target.origin, authority, secure);
+      const idempotent = request.idempotent ?? (request.method === "GET" || request.method === "HEAD");
+      const reply = await withRetries(
+        () => this.#attempt(pool, message, options, authority),
+        { host, call, idempotent },
+        this.#retry,
+      );
+      return { ...reply, url: shown };
+    } finally {
+      this.#calls.delete(call);
+      call.end();
+    }
+  }
+
+  /** The clock of a server as of its last reply that had a `Date`; undefined before the first. */
+  serverTime(authority: Authority): ServerTime | undefined {
+    return this.#clock.get(authority);
+  }
+
+  /** Ends all connections at once; calls that are under way fail with AbortedError. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const call of this.#calls) call.abort(closedError());
+    await Promise.all([...this.#pools.values()].map((pool) => pool.close()));
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #attempt(
+    pool: ConnectionPool,
+    message: Message,
+    options: ExchangeOptions,
+    authority: Authority,
+  ): Promise<Reply> {
+    for (;;) {
+      const { connection, reused } = await pool.acquire(options.signal);
+      if (options.signal.aborted) {
+        pool.release(connection);
+        throw options.signal.reason;
+      }
+      try {
+        const reply = await exchange(connection, message, options);
+        pool.release(connection);
+        this.#clock.note(authority, reply.headers);
+        return reply;
+      } catch (error) {
+        pool.discard(connection);
+        // The server had closed an idle connection: nothing was sent and nothing has failed yet.
+        if (reused && error instanceof AttemptError && !error.sent && isTransient(error.error)) continue;
+        throw error;
+      }
+    }
+  }
+
+  #poolFor(origin: string, authority: Authority, secure: boolean): ConnectionPool {
+    let pool = this.#pools.get(origin);
+    if (pool === undefined) {
+      const open = (signal: AbortSignal): Promise<Connection> =>
+        this.#connect(origin, authority, { secure, signal });
+      pool = new ConnectionPool(open, this.#options.maxConnections);
+      this.#pools.set(origin, pool);
+    }
+    return pool;
+  }
+
+  async #connect(
+    origin: string,
+    authority: Authority,
+    { secure, signal: call }: { readonly secure: boolean; readonly signal: AbortSignal },
+  ): Promise<Connection> {
+    const host = formatAuthority(authority);
+    const ms = this.#options.connectTimeoutMs;
+    try {
+      return await withTimeout(
+        call,
+        ms,
+        () => timedOut(host, "connect", ms),
+        (signal) => {
+          const dial = (): Promise<Socket> => this.#dialer.dial(authority, signal);
+          return Connection.open(origin, () =>
+            secure
+              ? this.#verifier.connect(dial, { authority, signal })
+              : this.#dialer.dialDirect(authority, signal),
+          );
+        },
+      );
+    } catch (cause) {
+      if (call.aborted) throw call.reason;
+      const error = connectionFailure(host, cause);
+      throw isTransient(error) ? new AttemptError(error, false) : error;
+    }
+  }
+
+  /** Without TLS nothing is known of the other side, so it must be this machine. */
+  #requireLoopback(authority: Authority): void {
+    const { target } = this.#dialer.route(authority);
+    if (isLoopback(authority.host) && isLoopback(target.host)) return;
+    throw new InvalidArgumentError(
+      `${formatAuthority(authority)} must be asked by https; http is for this machine only`,
+      {
+        hint: "Use an https:// URL.",
+      },
+    );
+  }
+}
+
+function parseTarget(url: string | URL): URL {
+  let target: URL;
+  try {
+    target = new URL(url);
+  } catch {
+    // Not quoted: what cannot be parsed may hold a password.
+    throw new InvalidArgumentError("The URL of a request cannot be parsed", {
+      hint: "An absolute https:// URL is needed.",
+    });
+  }
+  if (target.username !== "" || target.password !== "") {
+    throw new InvalidArgumentError(`The URL of a request to ${target.host} holds a user name or password`, {
+      hint: "Give the credential by its own option.",
+    });
+  }
+  return target;
+}
+
+function isLoopback(host: string): boolean {
+  const family = isIP(host);
+  return family === 0 ? host === "localhost" : LOOPBACK.check(host, family === 6 ? "ipv6" : "ipv4");
+}
+
+function lowerCaseNames(headers: Readonly<Record<string, string>> = {}): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
+}
+
+function checkCount(name: string, value: number): number {
+  if (Number.isInteger(value) && value > 0) return value;
+  throw new InvalidArgumentError(`${name} must be a whole number above 0`);
+}
+
+function closedError(): AbortedError {
+  return new AbortedError("The transport is closed", { hint: "Make a new one, or close it later." });
+}
