@@ -18,7 +18,7 @@ const { version } = JSON.parse(readFileSync("package.json", "utf8"));
 const bundle = await rolldown({
   input: { vsso: "src/cli/main.ts" },
   platform: "node",
-  external: [/^node:/, "soap", /^@peculiar\//],
+  external: (id, importer) => /^(node:|soap$|@peculiar\/)/.test(id) && !stubFor(id, importer),
   transform: { define: { VSSO_VERSION: JSON.stringify(version) } },
   resolve: { alias: { undici$: fileURLToPath(new URL("undici-client.mjs", import.meta.url)) } },
   plugins: [slimUndici()],
@@ -33,26 +33,25 @@ await bundle.write({
 await bundle.close();
 chmodSync("dist/vsso.cjs", 0o755);
 
-/** Leaves out what undici loads and this client never uses: HTTP/2, and modules of Node.js for single functions. */
-function slimUndici() {
+/** What undici loads and this client never uses: HTTP/2, fetch, and modules of Node.js for single functions. */
+function stubFor(id, importer) {
+  if (!importer?.includes("/undici/")) return undefined;
   const stubs = {
-    http2: 'module.exports = () => { throw new Error("HTTP/2 is not part of this build") };',
-    assert:
-      "module.exports = (value, message) => { if (!value) throw new Error(message ?? 'assertion failed') };",
-    performance: "module.exports = { performance };",
+    "client-h2.js": 'module.exports = () => { throw new Error("HTTP/2 is not part of this build") };',
+    "fetch/body.js": 'exports.extractBody = () => { throw new Error("fetch is not part of this build") };',
+    "node:assert":
+      'module.exports = (value, message) => { if (!value) throw new Error(message ?? "assertion failed") };',
+    // The global `performance` would load the module that this replaces.
+    "node:perf_hooks": "exports.performance = { now: () => process.uptime() * 1000 };",
   };
+  return Object.entries(stubs).find(([end]) => id.endsWith(end))?.[1];
+}
+
+function slimUndici() {
+  const prefix = "\0slim-undici:";
   return {
     name: "slim-undici",
-    resolveId(id, importer) {
-      if (!importer?.includes("/undici/")) return undefined;
-      if (id.endsWith("/client-h2.js") || id === "./client-h2.js") return "\0undici-http2.cjs";
-      if (id === "node:assert") return "\0undici-assert.cjs";
-      if (id === "node:perf_hooks") return "\0undici-performance.cjs";
-      return undefined;
-    },
-    load(id) {
-      const name = /^\0undici-(\w+)\.cjs$/.exec(id)?.[1];
-      return name && stubs[name];
-    },
+    resolveId: (id, importer) => (stubFor(id, importer) ? `${prefix}${id}.cjs` : undefined),
+    load: (id) => (id.startsWith(prefix) ? stubFor(id.slice(prefix.length, -4), "/undici/") : undefined),
   };
 }

@@ -1,5 +1,6 @@
 import type { Environment } from "./environment.ts";
 import type { Flags, OptionName } from "./options.ts";
+import type { Spinner } from "./output/spinner.ts";
 
 /** What a command has to work with; nothing else touches the process. */
 export interface CommandContext {
@@ -7,13 +8,13 @@ export interface CommandContext {
   /** Positionals after the command's own words. */
   readonly positionals: readonly string[];
   readonly env: Environment;
-  readonly stdin: NodeJS.ReadableStream;
+  /** Opens stdin, which is left alone by commands that do not read it. */
+  readonly stdin: () => NodeJS.ReadableStream;
   /** Writes to stdout, which carries the result and nothing else. */
   readonly out: (text: string) => void;
   /** Writes to stderr. */
   readonly err: (text: string) => void;
-  /** True when stderr is a terminal. */
-  readonly stderr: { readonly isTTY?: boolean | undefined; write(text: string): unknown };
+  readonly spinner: Spinner;
   /** Columns of the terminal that stdout is; undefined when it is piped. */
   readonly columns: number | undefined;
   /** Fires on SIGINT and SIGTERM. */

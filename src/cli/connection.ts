@@ -1,8 +1,10 @@
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
+import { KnownHosts } from "../net/known-hosts.ts";
 import type { TransportOptions } from "../net/transport.ts";
-import { type Environment, familySettings } from "./environment.ts";
+import type { TrustOptions } from "../net/trust.ts";
+import { type Environment, type FamilySettings, familySettings } from "./environment.ts";
 import type { Flags } from "./options.ts";
 import { UsageError } from "./usage.ts";
 
@@ -13,15 +15,18 @@ export interface Connection {
   readonly transport: TransportOptions;
 }
 
+/** The longest time that timers take, in whole seconds: 24 days. */
+const MAX_TIMEOUT_SECONDS = 2_147_483;
+
 /** Where `vsso trust --write` keeps thumbprints, and every command looks for them. */
-export function defaultKnownHosts(env: Environment): string {
+function defaultKnownHosts(env: Environment): string {
   const base = env.XDG_CONFIG_HOME || join(env.HOME || homedir(), ".config");
   return join(base, "vsso", "known_hosts");
 }
 
-/** The known hosts file in force: the flag's, the environment's, or the default one. */
+/** The known hosts file to write to: the flag's, the environment's first, or the default one. */
 export function knownHostsFile(flags: Flags, env: Environment): string {
-  return flags["known-hosts"] ?? familySettings(env)?.knownHosts ?? defaultKnownHosts(env);
+  return flags["known-hosts"] ?? familySettings(env)?.knownHosts?.[0] ?? defaultKnownHosts(env);
 }
 
 /**
@@ -31,30 +36,60 @@ export function knownHostsFile(flags: Flags, env: Environment): string {
  */
 export function resolveConnection(flags: Flags, env: Environment): Connection {
   const family = familySettings(env);
-  const trustFlags = flags.ca !== undefined || flags.pin !== undefined || flags["known-hosts"] !== undefined;
   const timeout = flags.timeout ?? family?.timeout;
   const proxy = env.HTTPS_PROXY || env.https_proxy;
   const noProxy = env.NO_PROXY || env.no_proxy;
-  const known = knownHostsFile(flags, env);
-  const explicitKnownHosts = flags["known-hosts"] ?? family?.knownHosts;
-  const ca = flags.ca === undefined ? family?.ca : [flags.ca];
-  const pins = flags.pin ?? family?.pins;
   return {
     server: flags.server ?? family?.server,
     transport: {
-      trust: {
-        ...(ca && { ca }),
-        ...(pins && { pins }),
-        ...((explicitKnownHosts !== undefined || existsSync(known)) && { knownHosts: known }),
-        // A trust flag narrows what the environment opens wide.
-        ...((flags.insecure || (family?.insecure && !trustFlags)) && { insecure: true }),
-      },
+      trust: resolveTrust(flags, env, family),
       ...(proxy && { proxy }),
       ...(noProxy && { noProxy }),
       ...(flags.resolve && { addresses: addressMap(flags.resolve) }),
       ...(timeout !== undefined && { totalTimeoutMs: timeoutMs(timeout) }),
     },
   };
+}
+
+/**
+ * Trust is one decision: flags that make it replace that of the environment and of the default known hosts file,
+ * lest something there decides before the flag does. Only `--known-hosts`, which speaks for the servers it lists,
+ * leaves the authorities of the environment in force for the others.
+ */
+function resolveTrust(flags: Flags, env: Environment, family: FamilySettings | undefined): TrustOptions {
+  const { ca, pin, insecure } = flags;
+  if (ca !== undefined || pin !== undefined || insecure || flags["known-hosts"] !== undefined) {
+    const authorities = ca ?? (pin === undefined && !insecure ? family?.ca : undefined);
+    return {
+      ...(authorities !== undefined && { ca: authorities }),
+      ...(pin && { pins: pin }),
+      ...(flags["known-hosts"] !== undefined && { knownHosts: flags["known-hosts"] }),
+      ...(insecure && { insecure }),
+    };
+  }
+  const files = family?.knownHosts ?? [defaultKnownHosts(env)].filter((file) => existsSync(file));
+  const [file, ...more] = files;
+  return {
+    ...(family?.ca && { ca: family.ca }),
+    ...(family?.pins && { pins: family.pins }),
+    ...(file !== undefined && { knownHosts: more.length === 0 ? file : joinKnownHosts(files) }),
+    ...(family?.insecure && { insecure: true }),
+  };
+}
+
+/** Several files as one; those that do not exist count as empty, as a single one does. */
+function joinKnownHosts(files: readonly string[]): KnownHosts {
+  const texts = files.map((file) => {
+    try {
+      return readFileSync(file, "utf8");
+    } catch (cause) {
+      if ((cause as NodeJS.ErrnoException).code === "ENOENT") return "";
+      throw new UsageError(`cannot read the known hosts file ${file}`, "check the path and its permissions", {
+        cause,
+      });
+    }
+  });
+  return new KnownHosts(texts.join("\n"), files.join(delimiter));
 }
 
 /** Reads curl's `HOST:PORT:ADDR[:PORT]`; IPv6 addresses stand in brackets. */
@@ -70,15 +105,16 @@ function addressMap(entries: readonly string[]): Record<string, string> {
         "as --resolve vc01.corp.example:443:192.0.2.10",
       );
     }
-    map[`${match[1]?.toLowerCase()}:${match[2]}`] = match[3] ?? "";
+    map[`${match[1]}:${match[2]}`] = match[3] ?? "";
   }
   return map;
 }
 
 function timeoutMs(seconds: string): number {
-  const value = Number(seconds);
-  if (seconds.trim() === "" || !Number.isFinite(value) || value <= 0) {
-    throw new UsageError(`a timeout of "${seconds}" is no number of seconds`, "give it as --timeout 30");
-  }
-  return Math.ceil(value * 1000);
+  const value = /^\d+(\.\d+)?$/.test(seconds.trim()) ? Number(seconds) : 0;
+  if (value > 0 && value <= MAX_TIMEOUT_SECONDS) return Math.ceil(value * 1000);
+  throw new UsageError(
+    `a timeout of "${seconds}" is no number of seconds above 0, at most ${MAX_TIMEOUT_SECONDS}`,
+    "give it as --timeout 30",
+  );
 }

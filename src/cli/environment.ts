@@ -1,3 +1,6 @@
+import { delimiter } from "node:path";
+import { UsageError } from "./usage.ts";
+
 /** The environment as the command line sees it. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -7,7 +10,8 @@ export interface FamilySettings {
   readonly server?: string | undefined;
   readonly ca?: readonly string[] | undefined;
   readonly pins?: readonly string[] | undefined;
-  readonly knownHosts?: string | undefined;
+  /** Files; of several entries for one server the last counts. */
+  readonly knownHosts?: readonly string[] | undefined;
   readonly insecure?: boolean | undefined;
   readonly timeout?: string | undefined;
 }
@@ -28,9 +32,9 @@ const FAMILIES: readonly Family[] = [
     settings: ["VSSO_CA", "VSSO_PIN", "VSSO_KNOWN_HOSTS", "VSSO_INSECURE", "VSSO_TIMEOUT"],
     read: (env) => ({
       server: text(env.VSSO_SERVER),
-      ca: list(env.VSSO_CA, /^(?!)/),
+      ca: single(env.VSSO_CA),
       pins: list(env.VSSO_PIN, /[\s,]+/),
-      knownHosts: text(env.VSSO_KNOWN_HOSTS),
+      knownHosts: single(env.VSSO_KNOWN_HOSTS),
       insecure: truthy(env.VSSO_INSECURE),
       timeout: text(env.VSSO_TIMEOUT),
     }),
@@ -41,9 +45,9 @@ const FAMILIES: readonly Family[] = [
     settings: ["GOVC_TLS_CA_CERTS", "GOVC_TLS_KNOWN_HOSTS", "GOVC_INSECURE"],
     read: (env) => ({
       server: govcServer(text(env.GOVC_URL)),
-      // govc takes a list of files here, as PATH is one.
-      ca: list(env.GOVC_TLS_CA_CERTS, process.platform === "win32" ? /;/ : /:/),
-      knownHosts: text(env.GOVC_TLS_KNOWN_HOSTS),
+      // govc takes lists of files here, as PATH is one.
+      ca: list(env.GOVC_TLS_CA_CERTS, delimiter),
+      knownHosts: list(env.GOVC_TLS_KNOWN_HOSTS, delimiter),
       insecure: truthy(env.GOVC_INSECURE),
     }),
   },
@@ -72,7 +76,12 @@ function text(value: string | undefined): string | undefined {
   return value === undefined || value === "" ? undefined : value;
 }
 
-function list(value: string | undefined, separator: RegExp): string[] | undefined {
+function single(value: string | undefined): string[] | undefined {
+  const item = text(value);
+  return item === undefined ? undefined : [item];
+}
+
+function list(value: string | undefined, separator: RegExp | string): string[] | undefined {
   const items = text(value)?.split(separator).filter(Boolean);
   return items && items.length > 0 ? items : undefined;
 }
@@ -81,10 +90,21 @@ function truthy(value: string | undefined): boolean {
   return value !== undefined && /^(1|t|true|yes|on)$/i.test(value.trim());
 }
 
-/** The authority of GOVC_URL, which may hold user and password and may lack a scheme. */
+/**
+ * The server of GOVC_URL, which may hold user and password and may lack a scheme.
+ *
+ * @throws UsageError, which does not quote the value, when it cannot be told where the password ends.
+ */
 function govcServer(url: string | undefined): string | undefined {
-  return url
-    ?.replace(/^[a-z][a-z0-9+.-]*:\/\//i, "")
-    .replace(/[/?#].*$/, "")
-    .replace(/^.*@/, "");
+  if (url === undefined) return undefined;
+  const [, scheme = "", rest = ""] = /^([a-z][a-z0-9+.-]*:\/\/)?(.*)$/is.exec(url.trim()) ?? [];
+  const authority = rest.replace(/[/?#].*$/s, "");
+  if (!authority.includes("@") && rest.includes("@")) {
+    throw new UsageError(
+      "GOVC_URL has an @ after a /, ? or #: it cannot be told where the password ends",
+      "percent-encode special characters of the password (/ is %2F, ? is %3F, # is %23, @ is %40)",
+    );
+  }
+  // A scheme that is not https stays, for the check of the server to name it.
+  return `${/^(https:\/\/)?$/i.test(scheme) ? "" : scheme}${authority.replace(/^.*@/s, "")}`;
 }

@@ -2,41 +2,61 @@ import type { CommandEntry } from "./command.ts";
 import { COMMANDS } from "./commands.ts";
 import { COMMON_OPTIONS, OPTIONS, type OptionName, type OptionSpec } from "./options.ts";
 
+const WIDTH = 80;
+
 /** Help of the program. */
 export function programHelp(): string {
-  const width = Math.max(...COMMANDS.map(({ name, positionals }) => name.length + positionals.length + 1));
-  const commands = COMMANDS.map(({ name, positionals, summary }) => {
-    return `  ${`${name} ${positionals}`.padEnd(width)}  ${summary}`;
-  });
   return `vsso - find every vCenter of a linked group, and get in
 
 Usage: vsso COMMAND [SERVER] [options]
 
 Commands:
-${commands.join("\n")}
+${commandLines(COMMANDS)}
 
-SERVER is host, host:port, [ipv6]:port or an https:// URL; without it VSSO_SERVER,
-GOVC_URL or VSPHERE_SERVER is used.
+SERVER is host, host:port, [ipv6]:port or an https:// URL; without it
+VSSO_SERVER, GOVC_URL or VSPHERE_SERVER is used.
 
-Trust: --ca FILE, --pin FINGERPRINT, --known-hosts FILE; vsso trust SERVER shows
-what a server presents.
+Trust: --ca FILE, --pin FINGERPRINT, --known-hosts FILE; vsso trust SERVER
+shows what a server presents.
 
 Example:
   vsso discover vc01.corp.example --ca corp-ca.pem
 
-vsso COMMAND --help tells more of a command.
+vsso COMMAND --help tells more of a command; vsso --version prints the version.
+`;
+}
+
+/** Help of a command that has subcommands. */
+export function groupHelp(name: string, members: readonly CommandEntry[]): string {
+  return `Usage: vsso ${name} SUBCOMMAND [options]
+
+Subcommands:
+${commandLines(members)}
+
+Example:
+  ${members[0]?.example}
+
+vsso ${name} SUBCOMMAND --help tells more of one.
 `;
 }
 
 /** Help of one command. */
 export function commandHelp(entry: CommandEntry): string {
   const sections = [
-    `vsso ${entry.name} - ${entry.summary}`,
-    `Usage: vsso ${entry.name} ${entry.positionals} [options]`,
+    wrap(`vsso ${entry.name} - ${entry.summary}`, 2),
+    `Usage: ${`vsso ${entry.name} ${entry.positionals}`.trimEnd()} [options]`,
   ];
   if (entry.options.length > 0) sections.push(`Options:\n${optionLines(entry.options)}`);
   sections.push(`Common options:\n${optionLines(COMMON_OPTIONS)}`, `Example:\n  ${entry.example}`);
   return `${sections.join("\n\n")}\n`;
+}
+
+function commandLines(entries: readonly CommandEntry[]): string {
+  const names = entries.map(({ name, positionals }) => `  ${name} ${positionals}`.trimEnd());
+  const indent = Math.max(...names.map((name) => name.length)) + 2;
+  return entries
+    .map(({ summary }, index) => wrap(`${names[index]?.padEnd(indent)}${summary}`, indent))
+    .join("\n");
 }
 
 function optionLines(names: readonly OptionName[]): string {
@@ -46,9 +66,25 @@ function optionLines(names: readonly OptionName[]): string {
       const spec: OptionSpec = OPTIONS[name];
       const short = spec.short ? `-${spec.short}, ` : "    ";
       const left = `  ${short}--${name}${spec.value ? ` ${spec.value}` : ""}`;
-      return left.length < indent - 1
-        ? `${left.padEnd(indent)}${spec.help}`
-        : `${left}\n${" ".repeat(indent)}${spec.help}`;
+      const first = left.length < indent - 1 ? left.padEnd(indent) : `${left}\n${" ".repeat(indent)}`;
+      return wrap(`${first}${spec.help}`, indent);
+    })
+    .join("\n");
+}
+
+/** Breaks lines at blanks so that none is wider than a terminal; what follows is indented. */
+function wrap(text: string, indent: number): string {
+  return text
+    .split("\n")
+    .map((line) => {
+      let rest = line;
+      let wrapped = "";
+      while (rest.length > WIDTH && rest.lastIndexOf(" ", WIDTH) > indent) {
+        const end = rest.lastIndexOf(" ", WIDTH);
+        wrapped += `${rest.slice(0, end).trimEnd()}\n`;
+        rest = " ".repeat(indent) + rest.slice(end + 1);
+      }
+      return wrapped + rest;
     })
     .join("\n");
 }

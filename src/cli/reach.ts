@@ -1,4 +1,4 @@
-import { subscribe } from "node:diagnostics_channel";
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { LookupService } from "../lookup/client.ts";
 import { Transport, type TransportOptions } from "../net/transport.ts";
 import type { SoapTransport } from "../soap/transport.ts";
@@ -7,35 +7,7 @@ import { type Connection, resolveConnection } from "./connection.ts";
 import { printable } from "./output/text.ts";
 import { UsageError } from "./usage.ts";
 
-/** Makes the transport of a command: warnings and retries are told on stderr, exchanges traced where asked. */
-export function transportFactory(
-  context: CommandContext,
-): (options: TransportOptions) => SoapTransport & AsyncDisposable {
-  const { flags, err } = context;
-  if (flags.verbose) {
-    subscribe("vsphere-sso:retry", (event) => err(`retry: ${printable(JSON.stringify(event))}\n`));
-    subscribe("vsphere-sso:rewrite", (event) => err(`rewrite: ${printable(JSON.stringify(event))}\n`));
-  }
-  const told = new Set<string>();
-  const onWarning = (message: string) => {
-    if (told.has(message)) return;
-    told.add(message);
-    err(`warning: ${printable(message)}\n`);
-  };
-  return (options) => {
-    const transport = new Transport({ ...options, onWarning });
-    if (flags.trace === undefined) return transport;
-    return lazyTrace(transport, flags.trace);
-  };
-}
-
-function lazyTrace(transport: Transport, file: string): SoapTransport & AsyncDisposable {
-  const traced = import("./output/trace.ts").then(({ traceTo }) => traceTo(transport, file));
-  return {
-    request: async (url, request) => (await traced).request(url, request),
-    [Symbol.asyncDispose]: () => transport.close(),
-  };
-}
+export type TransportFactory = (options: TransportOptions) => SoapTransport & AsyncDisposable;
 
 /** Connection settings, with the server that the command's word, flag or environment names. */
 export function connectionTo(
@@ -50,6 +22,49 @@ export function connectionTo(
   return { ...connection, server: named };
 }
 
+/**
+ * Runs `work` with a maker of transports: what weakens trust is told on stderr, with -v also what is retried and
+ * rewritten, and exchanges are written down where a trace is asked for.
+ */
+export async function withTransports<T>(
+  context: CommandContext,
+  work: (createTransport: TransportFactory) => Promise<T>,
+): Promise<T> {
+  const { flags, err } = context;
+  const trace = flags.trace === undefined ? undefined : await openTrace(flags.trace);
+  const onWarning = warnOnce(context);
+  const listeners = ["retry", "rewrite"].map((name) => ({
+    channel: `vsphere-sso:${name}`,
+    listener: (event: unknown) => err(`${name}: ${printable(JSON.stringify(event))}\n`),
+  }));
+  if (flags.verbose) for (const { channel, listener } of listeners) subscribe(channel, listener);
+  try {
+    return await work((options) => {
+      const transport = new Transport({ ...options, onWarning });
+      if (!trace) return transport;
+      return { ...trace.of(transport), [Symbol.asyncDispose]: () => transport.close() };
+    });
+  } finally {
+    for (const { channel, listener } of listeners) unsubscribe(channel, listener);
+    await trace?.[Symbol.asyncDispose]();
+  }
+}
+
+async function openTrace(file: string) {
+  const { Trace } = await import("./output/trace.ts");
+  return Trace.open(file);
+}
+
+/** Prints each warning once, however many transports give it. */
+export function warnOnce({ err }: Pick<CommandContext, "err">): (message: string) => void {
+  const told = new Set<string>();
+  return (message) => {
+    if (told.has(message)) return;
+    told.add(message);
+    err(`warning: ${printable(message)}\n`);
+  };
+}
+
 /** Runs `work` with a Lookup Service client of the server, and ends its connections afterwards. */
 export async function withLookup<T>(
   context: CommandContext,
@@ -57,15 +72,17 @@ export async function withLookup<T>(
   work: (lookup: LookupService) => Promise<T>,
 ): Promise<T> {
   const connection = connectionTo(context, server);
-  const transport = transportFactory(context)(connection.transport);
-  const lookup = new LookupService(connection.server, {
-    ...connection.transport,
-    transport,
-    lookupUrl: context.flags["lookup-url"],
+  return withTransports(context, async (createTransport) => {
+    const transport = createTransport(connection.transport);
+    try {
+      const lookup = new LookupService(connection.server, {
+        ...connection.transport,
+        transport,
+        lookupUrl: context.flags["lookup-url"],
+      });
+      return await context.spinner.during(`asking ${connection.server}`, () => work(lookup));
+    } finally {
+      await transport[Symbol.asyncDispose]();
+    }
   });
-  try {
-    return await work(lookup);
-  } finally {
-    await transport[Symbol.asyncDispose]();
-  }
 }

@@ -1,64 +1,101 @@
+import { AbortedError } from "../errors.ts";
 import type { Command, CommandContext, CommandEntry } from "./command.ts";
+import { checkOptions, parseCommandLine, wantsJson } from "./command-line.ts";
 import { COMMANDS } from "./commands.ts";
-import { exitCodeOf } from "./exit-code.ts";
-import { checkOptions, type Flags, parseCommandLine } from "./options.ts";
+import { EXIT, exitCodeOf } from "./exit-code.ts";
+import { COMMON_OPTIONS, type Flags, OPTIONS, type OptionName } from "./options.ts";
 import { formatError } from "./output/error.ts";
+import { Spinner } from "./output/spinner.ts";
 import { nearest, UsageError } from "./usage.ts";
 
 /** The process, as far as the command line uses it. */
-export interface Host extends Omit<CommandContext, "flags" | "positionals"> {
+export interface Host extends Omit<CommandContext, "flags" | "positionals" | "spinner"> {
   readonly argv: readonly string[];
   readonly version: string;
+  /** Stderr as a terminal, for what is shown while work is under way; nothing is shown where it is none. */
+  readonly terminal: { readonly isTTY: boolean; write(text: string): unknown };
 }
 
 /** Runs one command line and returns its exit code; every failure is reported on stderr. */
 export async function run(host: Host): Promise<number> {
-  let json = false;
+  const json = wantsJson(host.argv);
+  const spinner = new Spinner(host.terminal);
+  const err = (text: string) => {
+    spinner.clear();
+    host.err(text);
+  };
   try {
-    const { flags, positionals } = parseCommandLine(host.argv);
-    json = flags.output === "json";
-    if (flags.version) {
-      host.out(`${host.version}\n`);
-      return 0;
-    }
-    if (positionals.length === 0) {
-      const { programHelp } = await import("./help.ts");
-      (flags.help ? host.out : host.err)(programHelp());
-      return flags.help ? 0 : 2;
-    }
-    const { entry, rest } = findCommand(positionals);
-    if (flags.help) {
-      const { commandHelp } = await import("./help.ts");
-      host.out(commandHelp(entry));
-      return 0;
-    }
-    checkOptions(flags, entry.name, entry.options);
-    checkFormat(flags, entry);
-    checkPositionals(rest, flags, entry);
-    const command: Command = await entry.load();
-    return await command.run({ ...host, flags, positionals: rest });
+    return await dispatch({ ...host, err, spinner });
   } catch (error) {
     if (host.signal.aborted) {
-      if (json) host.err(formatError(error, true));
-      return 130;
+      // Whoever interrupts at a terminal knows; a program that reads JSON is told.
+      if (json) err(formatError(new AbortedError("interrupted", { cause: host.signal.reason }), true));
+      return EXIT.interrupted;
     }
-    host.err(formatError(error, json));
+    err(formatError(error, json));
     return exitCodeOf(error);
   }
 }
 
-function findCommand(positionals: readonly string[]): { entry: CommandEntry; rest: readonly string[] } {
-  for (const words of [2, 1]) {
-    const name = positionals.slice(0, words).join(" ");
-    const entry = COMMANDS.find((command) => command.name === name);
-    if (entry) return { entry, rest: positionals.slice(words) };
+async function dispatch(host: Host & Pick<CommandContext, "spinner">): Promise<number> {
+  const { flags, positionals } = parseCommandLine(host.argv, optionsOf);
+  if (flags.version) {
+    host.out(`${host.version}\n`);
+    return EXIT.done;
   }
+  if (flags.help) {
+    host.out(await helpFor(positionals));
+    return EXIT.done;
+  }
+  if (positionals.length === 0) {
+    if (flags.output === "json")
+      throw new UsageError("no command is given", "vsso --help lists the commands");
+    host.err(await helpFor([]));
+    return EXIT.usage;
+  }
+  const { entry, rest } = findCommand(positionals);
+  checkOptions(flags, entry.name, entry.options);
+  checkFormat(flags, entry);
+  checkPositionals(rest, flags, entry);
+  const command: Command = await entry.load();
+  return command.run({ ...host, flags, positionals: rest });
+}
+
+async function helpFor(positionals: readonly string[]): Promise<string> {
+  const { commandHelp, groupHelp, programHelp } = await import("./help.ts");
+  const [first, second] = positionals;
+  if (first === undefined) return programHelp();
+  const members = membersOf(first);
+  if (members.length > 0 && second === undefined) return groupHelp(first, members);
+  return commandHelp(findCommand(positionals).entry);
+}
+
+/** Options that go with the words given: those of the command and the common ones, or every one without words. */
+function optionsOf(positionals: readonly string[]): readonly OptionName[] {
+  if (positionals.length === 0) return Object.keys(OPTIONS) as OptionName[];
+  return [...findCommand(positionals).entry.options, ...COMMON_OPTIONS];
+}
+
+function matchCommand(positionals: readonly string[]): CommandEntry | undefined {
+  const names = [positionals.slice(0, 2).join(" "), positionals[0]];
+  return COMMANDS.find((command) => names.includes(command.name));
+}
+
+/** Commands of two words whose first this is. */
+function membersOf(first: string): readonly CommandEntry[] {
+  return COMMANDS.filter(({ name }) => name.startsWith(`${first} `));
+}
+
+function findCommand(positionals: readonly string[]): { entry: CommandEntry; rest: readonly string[] } {
+  const entry = matchCommand(positionals);
+  if (entry) return { entry, rest: positionals.slice(entry.name.split(" ").length) };
   const [first = "", second] = positionals;
-  const siblings = COMMANDS.map(({ name }) => name).filter((name) => name.startsWith(`${first} `));
-  if (siblings.length > 0) {
+  const members = membersOf(first).map(({ name }) => name);
+  if (members.length > 0) {
+    const near = second === undefined ? undefined : nearest(`${first} ${second}`, members);
     throw new UsageError(
       second === undefined ? `vsso ${first} needs a subcommand` : `vsso ${first} has no subcommand ${second}`,
-      `one of: ${siblings.join(", ")}`,
+      near ? `did you mean vsso ${near}?` : `one of: ${members.map((name) => `vsso ${name}`).join(", ")}`,
     );
   }
   const near = nearest(first, [...new Set(COMMANDS.map(({ name }) => name.split(" ")[0] ?? name))]);
@@ -84,8 +121,12 @@ function checkPositionals(rest: readonly string[], flags: Flags, entry: CommandE
       `usage: ${usage}`,
     );
   }
-  if (rest.length < (entry.least ?? 0))
-    throw new UsageError(`vsso ${entry.name} needs more words`, `usage: ${usage}`);
+  if (rest.length < (entry.least ?? 0)) {
+    throw new UsageError(
+      `vsso ${entry.name} needs ${entry.positionals.split(" ")[rest.length]}`,
+      `usage: ${usage}`,
+    );
+  }
   if (flags.server !== undefined && rest.length > (entry.least ?? 0)) {
     throw new UsageError("the server is given twice, as a word and by --server", `usage: ${usage}`);
   }

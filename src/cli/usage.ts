@@ -3,8 +3,8 @@ export class UsageError extends Error {
   readonly code = "USAGE";
   readonly hint: string;
 
-  constructor(message: string, hint: string) {
-    super(message);
+  constructor(message: string, hint: string, options?: ErrorOptions) {
+    super(message, options);
     this.name = "UsageError";
     this.hint = hint;
   }
@@ -13,7 +13,8 @@ export class UsageError extends Error {
 /** The candidate nearest to a mistyped word, when one is near enough to be meant. */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
   let best: string | undefined;
-  let least = Math.max(2, Math.floor(word.length / 3)) + 1;
+  // Of a short word something must be left.
+  let least = Math.min(Math.max(2, Math.floor(word.length / 3)), word.length - 1) + 1;
   for (const candidate of candidates) {
     const distance = candidate.startsWith(word) && word.length >= 3 ? 1 : editDistance(word, candidate);
     if (distance < least) {

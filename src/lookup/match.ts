@@ -1,8 +1,8 @@
-import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
 import { InvalidArgumentError, NodeMatchError } from "../errors.ts";
 import { formatAuthority, parseServer } from "../net/authority.ts";
 import type { LookupNode } from "./node.ts";
+import { addressesOf } from "./reachability.ts";
 import { registeredUrl } from "./registered-url.ts";
 
 /**
@@ -67,10 +67,8 @@ function sharesAuthority(node: LookupNode, wanted: string): boolean {
 async function resolvingTo(nodes: readonly LookupNode[], address: string): Promise<LookupNode[]> {
   const resolved = await Promise.all(
     nodes.map(async (node) => {
-      const answers = await Promise.all(
-        [...new Set(hostsOf(node))].map((host) => lookup(host, { all: true }).catch(() => [])),
-      );
-      return answers.flat().some((answer) => answer.address === address);
+      const answers = await Promise.all([...new Set(hostsOf(node))].map(addressesOf));
+      return answers.flat().includes(address);
     }),
   );
   return nodes.filter((_, index) => resolved[index]);

@@ -1,4 +1,3 @@
-import { lookup } from "node:dns/promises";
 import { connect } from "node:net";
 import type { Authority } from "../net/authority.ts";
 
@@ -25,6 +24,7 @@ export async function unreachableBecause(
 
 /** Addresses of a host name or an address; none when it does not resolve. */
 export async function addressesOf(host: string): Promise<string[]> {
+  const { lookup } = await import("node:dns/promises");
   return (await lookup(host, { all: true }).catch(() => [])).map((answer) => answer.address);
 }
 

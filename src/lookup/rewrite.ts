@@ -1,4 +1,5 @@
 import { channel } from "node:diagnostics_channel";
+import { AbortedError } from "../errors.ts";
 import { type Authority, authorityOf, formatAuthority } from "../net/authority.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { LookupNode } from "./node.ts";
@@ -119,6 +120,10 @@ async function reasonsToRewrite(
       if (reason !== undefined) reasons.set(name, reason);
     }),
   );
+  // A probe that was called off says nothing of the host.
+  if (context.signal?.aborted) {
+    throw new AbortedError("The discovery was aborted", { cause: context.signal.reason });
+  }
   return reasons;
 }
 

@@ -30,7 +30,9 @@ export function parseServer(text: string): Authority {
   if (/^https:\/\/[^/\\]/i.test(trimmed)) return authorityOf(parseUrl(trimmed, trimmed));
   // A colon that ends the text is a port forgotten, though URLs allow it.
   if (trimmed === "" || /[\s/\\?#%]|:$/.test(trimmed)) throw invalid(trimmed);
-  return authorityOf(parseUrl(`https://${isIPv6(trimmed) ? `[${trimmed}]` : trimmed}/`, trimmed));
+  // One colon is that of a port. Only then is the test worth its price: Node compiles a large expression for it.
+  const bare = /:.*:/.test(trimmed) && isIPv6(trimmed);
+  return authorityOf(parseUrl(`https://${bare ? `[${trimmed}]` : trimmed}/`, trimmed));
 }
 
 /**

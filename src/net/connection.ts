@@ -9,6 +9,12 @@ export class StaleConnectionError extends Error {
 /** Keep-alive that the server does not name: shorter than the 5 s of common servers, to lose no race with them. */
 const KEEP_ALIVE_MS = 4_000;
 
+/** Loads undici, which takes a while: best done while the network is waited for. */
+export function preloadClient(): void {
+  // A failure shows where it matters, when the connection is opened.
+  import("undici").catch(() => undefined);
+}
+
 /** One verified socket with undici's HTTP/1.1 on it; it serves one request at a time and is never reopened. */
 export class Connection {
   readonly client: Client;
@@ -19,9 +25,10 @@ export class Connection {
     this.#socket = socket;
   }
 
-  /** `open` gives a socket that is ready for a request. undici is loaded while it waits for the network. */
+  /** `open` gives a socket that is ready for a request. */
   static async open(origin: string, open: () => Promise<Socket>): Promise<Connection> {
-    const [socket, { Client }] = await Promise.all([open(), import("undici")]);
+    const socket = await open();
+    const { Client } = await import("undici");
     let unused = true;
     const client = new Client(origin, {
       pipelining: 1,

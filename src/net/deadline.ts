@@ -1,5 +1,8 @@
 import { AbortedError, InvalidArgumentError, TimeoutError } from "../errors.ts";
 
+/** A clock that nobody sets. `performance` is one too, but the first use of it loads a good deal of Node. */
+const monotonicMs = (): number => process.uptime() * 1000;
+
 /** The longest delay that timers take; more fires at once. */
 const MAX_DELAY_MS = 2 ** 31 - 1;
 
@@ -16,7 +19,7 @@ export class Call {
 
   constructor(host: string, totalTimeoutMs: number, caller: AbortSignal | undefined) {
     this.signal = this.#controller.signal;
-    this.#endsAt = performance.now() + totalTimeoutMs;
+    this.#endsAt = monotonicMs() + totalTimeoutMs;
     this.#timer = setTimeout(() => this.abort(timedOut(host, "total", totalTimeoutMs)), totalTimeoutMs);
     this.#release = onAbort(caller, () =>
       this.abort(new AbortedError(`The call to ${host} was aborted`, { cause: caller?.reason })),
@@ -25,7 +28,7 @@ export class Call {
 
   /** Milliseconds left of the whole call's time. */
   get remainingMs(): number {
-    return this.#endsAt - performance.now();
+    return this.#endsAt - monotonicMs();
   }
 
   abort(error: Error): void {

@@ -1,5 +1,3 @@
-import { promisify } from "node:util";
-import { gunzip } from "node:zlib";
 import { ConnectionError, InvalidArgumentError, ProtocolError, type VsphereSsoError } from "../errors.ts";
 import { type Connection, StaleConnectionError } from "./connection.ts";
 import { timedOut } from "./deadline.ts";
@@ -34,8 +32,6 @@ export interface Reply {
   readonly headers: ResponseHeaders;
   readonly body: Buffer;
 }
-
-const gunzipAsync = promisify(gunzip);
 
 /**
  * Sends one request over a connection and reads the whole reply. The connection may be used again when this
@@ -178,7 +174,7 @@ async function decode(reply: Reply, { url, maxResponseBytes }: ExchangeOptions):
     );
   }
   try {
-    return { ...reply, body: await gunzipAsync(reply.body, { maxOutputLength: maxResponseBytes }) };
+    return { ...reply, body: await gunzip(reply.body, maxResponseBytes) };
   } catch (cause) {
     const code = systemCodeOf(cause);
     if (code === "ERR_BUFFER_TOO_LARGE") throw tooLarge(url, maxResponseBytes);
@@ -202,5 +198,13 @@ function notHttp(url: string, cause: Error): ProtocolError {
     url,
     hint: "Check that the port is that of a web server.",
     cause,
+  });
+}
+
+/** Loaded when a server compresses after all, which hardly one does. */
+async function gunzip(body: Buffer, maxOutputLength: number): Promise<Buffer> {
+  const zlib = await import("node:zlib");
+  return new Promise((resolve, reject) => {
+    zlib.gunzip(body, { maxOutputLength }, (error, decoded) => (error ? reject(error) : resolve(decoded)));
   });
 }

@@ -1,7 +1,7 @@
-import { BlockList, isIP, type Socket } from "node:net";
+import { isIPv4, type Socket } from "node:net";
 import { AbortedError, InvalidArgumentError } from "../errors.ts";
 import { type Authority, authorityOf, formatAuthority } from "./authority.ts";
-import { Connection } from "./connection.ts";
+import { Connection, preloadClient } from "./connection.ts";
 import { Call, checkDelay, timedOut, withTimeout } from "./deadline.ts";
 import { Dialer, type RouteOptions } from "./dialer.ts";
 import {
@@ -60,10 +60,6 @@ export interface TransportResponse {
   /** The URL asked for, without query or fragment. */
   readonly url: string;
 }
-
-const LOOPBACK = new BlockList();
-LOOPBACK.addSubnet("127.0.0.0", 8, "ipv4");
-LOOPBACK.addAddress("::1", "ipv6");
 
 /**
  * HTTP/1.1 to any number of servers under one trust decision. Holds connections open between calls: `close` it.
@@ -210,7 +206,12 @@ export class Transport implements AsyncDisposable {
         ms,
         () => timedOut(host, "connect", ms),
         (signal) => {
-          const dial = (): Promise<Socket> => this.#dialer.dial(authority, signal);
+          const dial = async (): Promise<Socket> => {
+            const socket = await this.#dialer.dial(authority, signal);
+            // By then the first message of the handshake is on its way.
+            setImmediate(preloadClient);
+            return socket;
+          };
           return Connection.open(origin, () =>
             secure
               ? this.#verifier.connect(dial, { authority, signal })
@@ -257,8 +258,8 @@ function parseTarget(url: string | URL): URL {
 }
 
 function isLoopback(host: string): boolean {
-  const family = isIP(host);
-  return family === 0 ? host === "localhost" : LOOPBACK.check(host, family === 6 ? "ipv6" : "ipv4");
+  if (host === "localhost" || host === "::1") return true;
+  return isIPv4(host) && host.startsWith("127.");
 }
 
 function lowerCaseNames(headers: Readonly<Record<string, string>> = {}): Record<string, string> {

@@ -82,7 +82,7 @@ describe("by name alone", () => {
   let stop: () => Promise<void>;
   beforeEach(async () => {
     const server = await soapServer(() => ({ body: answer }));
-    stop = () => server[Symbol.asyncDispose]();
+    stop = async () => server[Symbol.asyncDispose]();
     topology = async (options = {}) => {
       await using lookup = new LookupService("vc01.invalid:8443", {
         lookupUrl: `${server.url}/ls`,

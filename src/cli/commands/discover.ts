@@ -2,33 +2,35 @@ import { discover } from "../../lookup/discover.ts";
 import type { Command } from "../command.ts";
 import { EXIT, exitCodeOfParts } from "../exit-code.ts";
 import { formatGroup, warningLines } from "../output/discovery.ts";
-import { formatError } from "../output/error.ts";
-import { withSpinner } from "../output/spinner.ts";
-import { connectionTo, transportFactory } from "../reach.ts";
+import { formatFailures } from "../output/error.ts";
+import { formatJson } from "../output/json.ts";
+import { connectionTo, withTransports } from "../reach.ts";
 
 export const command: Command = {
   async run(context) {
     const { flags, positionals, out, err, signal } = context;
     const { server, transport } = connectionTo(context, positionals[0]);
     const servers = positionals.length > 0 ? positionals : [server];
-    const { groups, errors } = await withSpinner(context.stderr, `asking ${servers.join(", ")}`, () =>
-      discover(servers, {
-        ...transport,
-        lookupUrl: flags["lookup-url"],
-        about: flags.about,
-        verifyReplication: flags["verify-replication"],
-        signal,
-        createTransport: transportFactory(context),
-      }),
+    const { groups, errors } = await withTransports(context, (createTransport) =>
+      context.spinner.during(`asking ${servers.join(", ")}`, () =>
+        discover(servers, {
+          ...transport,
+          lookupUrl: flags["lookup-url"],
+          about: flags.about,
+          verifyReplication: flags["verify-replication"],
+          signal,
+          createTransport,
+        }),
+      ),
     );
     const json = flags.output === "json";
     const nodes = groups.flatMap((group) => group.nodes);
-    if (json) out(`${JSON.stringify({ groups, errors }, undefined, 2)}\n`);
+    if (json) out(formatJson({ groups, errors }));
     else {
       out(groups.map(formatGroup).join("\n"));
       err(warningLines(nodes));
     }
-    for (const { error } of errors) err(formatError(error, json));
+    err(formatFailures(errors, json));
     const failed = exitCodeOfParts(
       groups.length,
       errors.map(({ error }) => error),

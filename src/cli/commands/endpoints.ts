@@ -5,9 +5,10 @@ import type { LookupNode } from "../../lookup/node.ts";
 import { PREDEFINED_SERVICES } from "../../lookup/services.ts";
 import type { LinkedTopology } from "../../lookup/topology.ts";
 import type { Command } from "../command.ts";
+import { EXIT } from "../exit-code.ts";
 import type { Flags } from "../options.ts";
 import { warningLines } from "../output/discovery.ts";
-import { withSpinner } from "../output/spinner.ts";
+import { formatJson } from "../output/json.ts";
 import { formatTable } from "../output/table.ts";
 import { printable } from "../output/text.ts";
 import { withLookup } from "../reach.ts";
@@ -20,27 +21,20 @@ export const command: Command = {
     if (flags.url && flags.output === "json") {
       throw new UsageError("--url and -o json exclude each other", "give one of them");
     }
-    const topology = await withLookup(context, positionals[0], (lookup) =>
-      withSpinner(context.stderr, "asking the Lookup Service", () => lookup.topology({ signal })),
-    );
+    const topology = await withLookup(context, positionals[0], (lookup) => lookup.topology({ signal }));
     const nodes = await Promise.all((flags.node ?? []).map((match) => matchNode(topology.nodes, match)));
     const endpoints = allEndpoints(topology).filter(
       (endpoint) =>
         (nodes.length === 0 || nodes.some((node) => belongs(endpoint, node))) && matches(endpoint, flags),
     );
-    if (flags.output === "json") out(`${JSON.stringify({ endpoints }, undefined, 2)}\n`);
+    if (flags.output === "json") out(formatJson({ endpoints }));
     else if (flags.url) out(urlLines(endpoints));
-    else {
-      out(
-        formatTable(
-          ["SERVICE", "NODE", "TYPE", "URL"],
-          endpoints.map((e) => tableRow(e, topology)),
-          context.columns,
-        ),
-      );
+    else if (endpoints.length > 0) {
+      const rows = endpoints.map((endpoint) => tableRow(endpoint, topology));
+      out(formatTable(["SERVICE", "NODE", "TYPE", "URL"], rows, context.columns));
       err(warningLines(nodes.length > 0 ? nodes : topology.nodes));
     }
-    if (endpoints.length > 0) return 0;
+    if (endpoints.length > 0) return EXIT.done;
     throw new EndpointNotFoundError(`no endpoint of ${topology.lookupUrl} matches`, {
       hint: "leave some of the options out, or see them all: vsso endpoints",
     });

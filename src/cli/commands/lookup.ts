@@ -1,9 +1,10 @@
 import type { LookupService } from "../../lookup/client.ts";
 import { matchNode } from "../../lookup/match.ts";
-import type { ServiceRegistration } from "../../lookup/topology.ts";
+import { readSslTrust } from "../../lookup/ssl-trust.ts";
+import type { LinkedTopology, ServiceRegistration } from "../../lookup/topology.ts";
 import type { LookupServiceRegistrationFilter } from "../../lookup/wsdl-tables.ts";
 import type { Command, CommandContext } from "../command.ts";
-import { withSpinner } from "../output/spinner.ts";
+import { formatJson } from "../output/json.ts";
 import { formatTable } from "../output/table.ts";
 import { printable } from "../output/text.ts";
 import { withLookup } from "../reach.ts";
@@ -13,10 +14,10 @@ export const list: Command = {
   async run(context) {
     const { flags, positionals, out, err } = context;
     const registrations = await withLookup(context, positionals[0], (lookup) =>
-      withSpinner(context.stderr, "asking the Lookup Service", () => listMatching(lookup, context)),
+      listMatching(lookup, context),
     );
     if (flags.output === "json") {
-      out(`${JSON.stringify({ registrations: registrations.map(wireFields) }, undefined, 2)}\n`);
+      out(formatJson({ registrations: registrations.map(wireFields) }));
     } else {
       const rows = registrations.map((r) =>
         [r.serviceType.type, r.serviceType.product, r.serviceVersion, r.nodeId ?? "-", r.serviceId].map(
@@ -35,11 +36,7 @@ export const get: Command = {
     const { flags, positionals, out, err, signal } = context;
     const [serviceId = "", server] = positionals;
     const registration = await withLookup(context, server, (lookup) => lookup.get(serviceId, { signal }));
-    out(
-      flags.output === "json"
-        ? `${JSON.stringify(wireFields(registration), undefined, 2)}\n`
-        : details(registration),
-    );
+    out(flags.output === "json" ? formatJson(wireFields(registration)) : details(registration));
     err(issueLines(registration));
     return 0;
   },
@@ -49,41 +46,58 @@ export const site: Command = {
   async run(context) {
     const { flags, positionals, out, signal } = context;
     const siteId = await withLookup(context, positionals[0], (lookup) => lookup.getSiteId({ signal }));
-    out(flags.output === "json" ? `${JSON.stringify({ siteId })}\n` : `${printable(siteId)}\n`);
+    out(flags.output === "json" ? formatJson({ siteId }) : `${printable(siteId)}\n`);
     return 0;
   },
 };
 
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+/** Registrations that all filter options match, of the nodes named. */
 async function listMatching(
   lookup: LookupService,
   { flags, signal }: CommandContext,
 ): Promise<ServiceRegistration[]> {
-  const [node, ...others] = flags.node ?? [];
-  if (others.length > 0)
-    throw new UsageError("vsso lookup list takes one --node", "list the nodes one by one");
-  const nodeId = node === undefined ? undefined : await nodeIdOf(lookup, node, signal);
+  const { site, product, type, protocol, "endpoint-type": endpointType } = flags;
   const filter: LookupServiceRegistrationFilter = {
-    ...(flags.site !== undefined && { siteId: flags.site }),
-    ...(nodeId !== undefined && { nodeId }),
-    ...((flags.product ?? flags.type) !== undefined && {
-      serviceType: { product: flags.product ?? "", type: flags.type ?? "" },
-    }),
-    ...((flags.protocol ?? flags["endpoint-type"]) !== undefined && {
+    ...(site !== undefined && { siteId: site }),
+    ...(product !== undefined && type !== undefined && { serviceType: { product, type } }),
+    ...((protocol ?? endpointType) !== undefined && {
       endpointType: {
-        ...(flags.protocol !== undefined && { protocol: flags.protocol }),
-        ...(flags["endpoint-type"] !== undefined && { type: flags["endpoint-type"] }),
+        ...(protocol !== undefined && { protocol }),
+        ...(endpointType !== undefined && { type: endpointType }),
       },
     }),
   };
-  return lookup.list(filter, { signal });
+  const registrations = flags.node
+    ? await listOfNodes(lookup, flags.node, filter, signal)
+    : await lookup.list(filter, { signal });
+  // The wire has product and type together or not at all; one of them alone is compared here.
+  return registrations.filter(
+    ({ serviceType }) =>
+      (product === undefined || serviceType.product === product) &&
+      (type === undefined || serviceType.type === type),
+  );
 }
 
-/** A node ID as it is; any other name of a node is looked up first. */
-async function nodeIdOf(lookup: LookupService, match: string, signal: AbortSignal): Promise<string> {
-  if (/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(match)) return match;
-  const { nodeId } = await matchNode((await lookup.registeredTopology({ signal })).nodes, match);
-  if (nodeId === null) throw new UsageError(`${match} has no node ID to filter by`, "leave --node out");
-  return nodeId;
+async function listOfNodes(
+  lookup: LookupService,
+  names: readonly string[],
+  filter: LookupServiceRegistrationFilter,
+  signal: AbortSignal,
+): Promise<ServiceRegistration[]> {
+  let topology: Promise<LinkedTopology> | undefined;
+  const listOf = async (name: string): Promise<ServiceRegistration[]> => {
+    // Registrations of a node that is no vCenter have a node ID too, which no vCenter answers to.
+    const asked = UUID.test(name) ? await lookup.list({ ...filter, nodeId: name }, { signal }) : [];
+    if (asked.length > 0) return asked;
+    topology ??= lookup.registeredTopology({ signal });
+    const { nodeId } = await matchNode((await topology).nodes, name);
+    if (nodeId === null) throw new UsageError(`${name} has no node ID to filter by`, "leave --node out");
+    return lookup.list({ ...filter, nodeId }, { signal });
+  };
+  const lists = await Promise.all([...new Set(names)].map(listOf));
+  return [...new Map(lists.flat().map((row) => [row.serviceId, row])).values()];
 }
 
 /** The registration in the WSDL's field names alone. */
@@ -107,7 +121,8 @@ function details(registration: ServiceRegistration): string {
     lines.push(`serviceEndpoints: ${endpoint.url}`, `  endpointType: ${protocol} ${type}`);
     for (const { key, value } of endpoint.endpointAttributes)
       lines.push(`  endpointAttributes: ${key} = ${value}`);
-    lines.push(`  sslTrust: ${endpoint.sslTrust.length} certificate(s)`);
+    for (const trust of endpoint.sslTrust.map(readSslTrust))
+      lines.push(`  sslTrust: ${"error" in trust ? trust.error : `${trust.sha256} ${trust.subject}`}`);
   }
   return lines.map((line) => `${printable(line)}\n`).join("");
 }

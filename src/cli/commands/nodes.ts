@@ -1,6 +1,6 @@
 import type { Command } from "../command.ts";
 import { warningLines } from "../output/discovery.ts";
-import { withSpinner } from "../output/spinner.ts";
+import { formatJson } from "../output/json.ts";
 import { formatTable } from "../output/table.ts";
 import { printable } from "../output/text.ts";
 import { withLookup } from "../reach.ts";
@@ -8,11 +8,9 @@ import { withLookup } from "../reach.ts";
 export const command: Command = {
   async run(context) {
     const { flags, positionals, out, err, signal } = context;
-    const nodes = await withLookup(context, positionals[0], (lookup) =>
-      withSpinner(context.stderr, "asking the Lookup Service", () => lookup.nodes({ signal })),
-    );
+    const nodes = await withLookup(context, positionals[0], (lookup) => lookup.nodes({ signal }));
     if (flags.output === "json") {
-      out(`${JSON.stringify({ nodes }, undefined, 2)}\n`);
+      out(formatJson({ nodes }));
       return 0;
     }
     const rows = nodes.map((node) =>

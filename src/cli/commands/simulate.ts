@@ -1,7 +1,10 @@
 import type { Simulator, SimulatorFaults, SimulatorOptions } from "../../simulator/index.ts";
 import type { Command, CommandContext } from "../command.ts";
-import { type Flags, type OptionName, wholeNumber } from "../options.ts";
+import { wholeNumber } from "../command-line.ts";
+import type { Flags, OptionName } from "../options.ts";
+import { formatJsonLine } from "../output/json.ts";
 import { formatTable } from "../output/table.ts";
+import { printable } from "../output/text.ts";
 import { UsageError } from "../usage.ts";
 
 const RELEASES = ["7.0.3", "8.0.1", "8.0.2", "8.0.3", "9.0.0", "9.0"];
@@ -10,11 +13,11 @@ const SERVICES = ["sso", "vapi", "vcenter", "sms", "pbm", "eam"] as const;
 export const command: Command = {
   async run(context) {
     const { flags, out, err } = context;
-    const options = simulatorOptions(flags, (line) => err(`${line}\n`));
+    const options = simulatorOptions(flags, (line) => err(`${printable(line)}\n`));
     const { startSimulator } = await import("../../simulator/index.ts");
     const simulator = await startSimulator(options);
     try {
-      out(flags.output === "json" ? `${JSON.stringify(startLine(simulator))}\n` : startText(simulator));
+      out(flags.output === "json" ? formatJsonLine(startLine(simulator)) : startText(simulator));
       await ended(context);
     } finally {
       await simulator.close();
@@ -61,8 +64,7 @@ function ended({ signal, stdin, flags }: CommandContext): Promise<void> {
     if (signal.aborted) return resolve();
     signal.addEventListener("abort", () => resolve(), { once: true });
     if (!flags["stdin-exit"]) return;
-    stdin.once("end", resolve).once("close", resolve).once("error", resolve);
-    stdin.resume();
+    stdin().once("end", resolve).once("close", resolve).once("error", resolve).resume();
   });
 }
 

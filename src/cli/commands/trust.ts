@@ -1,12 +1,13 @@
-import { parseServer } from "../../net/authority.ts";
+import { type Authority, parseServer } from "../../net/authority.ts";
 import { fetchServedChain, type ServedChain, type TrustVerdict } from "../../net/certificates.ts";
 import { KnownHosts } from "../../net/known-hosts.ts";
+import type { TrustOptions } from "../../net/trust.ts";
 import type { Command } from "../command.ts";
 import { knownHostsFile } from "../connection.ts";
 import { EXIT } from "../exit-code.ts";
-import { withSpinner } from "../output/spinner.ts";
+import { formatJson } from "../output/json.ts";
 import { printable } from "../output/text.ts";
-import { connectionTo } from "../reach.ts";
+import { connectionTo, warnOnce } from "../reach.ts";
 
 export const command: Command = {
   async run(context) {
@@ -14,40 +15,54 @@ export const command: Command = {
     const { server, transport } = connectionTo(context, positionals[0]);
     const authority = parseServer(server);
     const { trust = {}, totalTimeoutMs, ...route } = transport;
-    // What a server presents is shown either way; accepting anything would make the verdict meaningless.
-    const { insecure: _, ...judged } = trust;
-    const chain = await withSpinner(context.stderr, `connecting to ${server}`, () =>
+    const written = flags.write ? await KnownHosts.load(knownHostsFile(flags, env)) : undefined;
+    // What a server presents is shown either way; accepting anything would make the verdict meaningless. An entry
+    // that cannot be read is about to be replaced.
+    const { insecure: _, knownHosts, ...others } = trust;
+    const judged: TrustOptions = {
+      ...others,
+      ...(knownHosts !== undefined && !(written && isUnreadable(written, authority)) && { knownHosts }),
+    };
+    const chain = await context.spinner.during(`connecting to ${server}`, () =>
       fetchServedChain(authority, {
         ...route,
         ...(Object.keys(judged).length > 0 && { trust: judged }),
         ...(totalTimeoutMs !== undefined && { timeoutMs: totalTimeoutMs }),
         signal,
-        onWarning: (message) => err(`warning: ${printable(message)}\n`),
+        onWarning: warnOnce(context),
       }),
     );
     const verdict = chain.byOptions ?? chain.byDefault;
     out(
       flags.output === "json"
-        ? `${JSON.stringify(chainJson(chain, verdict), undefined, 2)}\n`
-        : chainText(chain, verdict),
+        ? formatJson({
+            host: chain.host,
+            trusted: verdict.trusted,
+            reason: verdict.reason ?? null,
+            certificates: chain.certificates,
+          })
+        : `${chainText(chain)}${verdictText(chain, verdict, written === undefined)}`,
     );
     const leaf = chain.certificates[0];
-    if (flags.write && leaf) {
-      const file = knownHostsFile(flags, env);
-      const known = await KnownHosts.load(file);
-      known.set(authority, leaf.sha256);
-      await known.save();
-      err(`${chain.host} ${leaf.sha256} written to ${file}\n`);
+    if (written && leaf) {
+      written.set(authority, leaf.sha256);
+      await written.save();
+      err(`${chain.host} ${leaf.sha256} written to ${written.path}\n`);
     }
     return EXIT.done;
   },
 };
 
-function chainJson({ host, certificates }: ServedChain, { trusted, reason }: TrustVerdict): object {
-  return { host, trusted, reason: reason ?? null, certificates };
+function isUnreadable(known: KnownHosts, authority: Authority): boolean {
+  try {
+    known.lookup(authority);
+    return false;
+  } catch {
+    return true;
+  }
 }
 
-function chainText({ host, certificates }: ServedChain, verdict: TrustVerdict): string {
+function chainText({ host, certificates }: ServedChain): string {
   const lines = [
     `${host} presents ${certificates.length} certificate${certificates.length === 1 ? "" : "s"}`,
   ];
@@ -62,15 +77,20 @@ function chainText({ host, certificates }: ServedChain, verdict: TrustVerdict): 
       `   SHA-1    ${certificate.sha1}`,
     );
   }
-  const sha256 = certificates[0]?.sha256;
-  lines.push("", verdict.trusted ? "trusted" : `not trusted (${verdict.reason})`);
-  if (!verdict.trusted && sha256) {
+  return lines.map((line) => `${printable(line)}\n`).join("");
+}
+
+/** What the trust options in force make of the chain, and what would make it trusted. */
+function verdictText({ host, certificates }: ServedChain, verdict: TrustVerdict, advise: boolean): string {
+  if (verdict.trusted) return "\ntrusted\n";
+  const lines = ["", `not trusted (${verdict.reason})`];
+  if (advise) {
     lines.push(
       "If this is the server's own certificate, trust it by one of:",
-      `   --pin SHA256:${sha256}`,
+      `   --pin SHA256:${certificates[0]?.sha256}`,
       "   --ca FILE            with the authority that issued it",
       `   vsso trust ${host} --write`,
     );
   }
-  return lines.map((line) => `${printable(line)}\n`).join("");
+  return lines.map((line) => `${line}\n`).join("");
 }

@@ -1,5 +1,6 @@
 import { VsphereSsoError } from "../../errors.ts";
 import { UsageError } from "../usage.ts";
+import { formatJsonLine } from "./json.ts";
 import { printable } from "./text.ts";
 
 /** What there is to say of an error. */
@@ -10,13 +11,14 @@ export interface ErrorReport {
   readonly hint: string | null;
 }
 
-export function reportOf(error: unknown): ErrorReport {
+function reportOf(error: unknown): ErrorReport {
   if (error instanceof VsphereSsoError || error instanceof UsageError) {
-    const cause = error.cause instanceof Error ? error.cause.message : null;
+    // A failure of several addresses has no message of its own.
+    const cause = error.cause instanceof Error ? error.cause.message : "";
     return {
       code: error.code,
       message: error.message,
-      cause: cause === error.message ? null : cause,
+      cause: cause === error.message || cause === "" ? null : cause,
       hint: error.hint ?? null,
     };
   }
@@ -27,9 +29,31 @@ export function reportOf(error: unknown): ErrorReport {
 /** The error for a person, on up to three lines, or as the one JSON line of the contract. */
 export function formatError(error: unknown, json: boolean): string {
   const report = reportOf(error);
-  if (json) return `${JSON.stringify({ error: report })}\n`;
+  if (json) return formatJsonLine({ error: report });
   const lines = [`error[${report.code}]: ${printable(report.message)}`];
   if (report.cause) lines.push(`  cause: ${printable(report.cause)}`);
   if (report.hint) lines.push(`  try: ${printable(report.hint)}`);
   return `${lines.join("\n")}\n`;
+}
+
+/**
+ * Failures of several servers: each for a person; as JSON still one line, with the code they have in common.
+ */
+export function formatFailures(
+  failures: readonly { readonly server: string; readonly error: unknown }[],
+  json: boolean,
+): string {
+  const [first] = failures;
+  if (!first) return "";
+  if (!json) return failures.map(({ error }) => formatError(error, false)).join("");
+  if (failures.length === 1) return formatError(first.error, true);
+  const reports = failures.map(({ server, error }) => ({ server, ...reportOf(error) }));
+  const codes = new Set(reports.map(({ code }) => code));
+  const report: ErrorReport = {
+    code: codes.size === 1 ? (reports[0]?.code ?? "") : "SEVERAL_FAILURES",
+    message: `${failures.length} servers failed: ${reports.map((r) => `${r.server}: ${r.message}`).join("; ")}`,
+    cause: null,
+    hint: "errors in the result has the code and the hint of each",
+  };
+  return formatJsonLine({ error: report });
 }

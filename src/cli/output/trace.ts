@@ -1,57 +1,89 @@
-import { appendFile, writeFile } from "node:fs/promises";
+import { type FileHandle, open } from "node:fs/promises";
 import type { SoapTransport } from "../../soap/transport.ts";
+import { UsageError } from "../usage.ts";
+import { redactBody } from "./redact.ts";
+import { printableLines } from "./text.ts";
 
 /** Headers whose values are secrets. */
 const SECRET_HEADERS =
   /^(authorization|proxy-authorization|cookie|set-cookie|vmware-api-session-id|vmware-cgi-ticket)$/i;
 
-/** Elements of SOAP messages whose content is a secret. */
-const SECRET_ELEMENTS =
-  /(<(?:[\w.-]+:)?(Password|Passcode|password|Assertion|BinarySecurityToken|BinaryExchange|SignatureValue|vcSessionCookie|dbPass|dbUser|dbJdbcUrl)(?:\s[^>]*)?>)[\s\S]*?(<\/(?:[\w.-]+:)?\2>)/g;
+/** A file that every exchange of a command is written to (mode 0600), secrets left out. */
+export class Trace implements AsyncDisposable {
+  readonly #path: string;
+  readonly #file: FileHandle;
+  #last: Promise<unknown> = Promise.resolve();
 
-/**
- * A transport that writes every exchange to `file` (mode 0600), secrets left out.
- *
- * @throws when the file cannot be written.
- */
-export async function traceTo(transport: SoapTransport, file: string): Promise<SoapTransport> {
-  await writeFile(file, "", { mode: 0o600 });
-  const write = (lines: readonly string[]) => appendFile(file, `${lines.join("\n")}\n\n`);
-  return {
-    async request(url, request) {
-      await write([
-        `${new Date().toISOString()} > ${request.method} ${url}`,
-        ...headerLines(">", request.headers),
-        redactBody(request.body),
-      ]);
-      try {
-        const response = await transport.request(url, request);
-        await write([
-          `${new Date().toISOString()} < ${response.status} ${url}`,
-          ...headerLines("<", response.headers),
-          redactBody(response.body.toString("utf8")),
-        ]);
-        return response;
-      } catch (error) {
-        await write([
-          `${new Date().toISOString()} ! ${url} ${error instanceof Error ? error.message : error}`,
-        ]);
-        throw error;
+  private constructor(path: string, file: FileHandle) {
+    this.#path = path;
+    this.#file = file;
+  }
+
+  /** @throws UsageError when the file cannot be written. */
+  static async open(path: string): Promise<Trace> {
+    try {
+      const file = await open(path, "w", 0o600);
+      // The mode given counts for new files alone.
+      if ((await file.stat()).isFile()) await file.chmod(0o600);
+      return new Trace(path, file);
+    } catch (cause) {
+      throw cannotWrite(path, cause);
+    }
+  }
+
+  /** The same transport, its exchanges written down. */
+  of(transport: SoapTransport): SoapTransport {
+    return {
+      request: async (url, request) => {
+        await this.#write(">", `${request.method} ${url}`, request.headers, request.body);
+        try {
+          const response = await transport.request(url, request);
+          await this.#write(
+            "<",
+            `${response.status} ${url}`,
+            response.headers,
+            response.body.toString("utf8"),
+          );
+          return response;
+        } catch (error) {
+          if (!(error instanceof UsageError)) {
+            await this.#write("!", `${url} ${error instanceof Error ? error.message : error}`, {}, "");
+          }
+          throw error;
+        }
+      },
+    };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#last.catch(() => undefined);
+    await this.#file.close();
+  }
+
+  /** One block at a time, so that exchanges in parallel do not mix. */
+  #write(
+    mark: string,
+    what: string,
+    headers: Readonly<Record<string, string | string[] | undefined>>,
+    body: string,
+  ): Promise<void> {
+    const lines = [`${new Date().toISOString()} ${mark} ${what}`];
+    for (const [name, value] of Object.entries(headers)) {
+      for (const text of [value ?? []].flat()) {
+        lines.push(`${mark} ${name}: ${SECRET_HEADERS.test(name) ? "[redacted]" : text}`);
       }
-    },
-  };
+    }
+    lines.push(redactBody(body), "", "");
+    const written = this.#last.then(() => this.#file.appendFile(printableLines(lines.join("\n"))));
+    this.#last = written;
+    return written.catch((cause: unknown) => {
+      throw cannotWrite(this.#path, cause);
+    });
+  }
 }
 
-function headerLines(
-  mark: string,
-  headers: Readonly<Record<string, string | string[] | undefined>>,
-): string[] {
-  return Object.entries(headers).flatMap(([name, value]) =>
-    [value].flat().map((text) => `${mark} ${name}: ${SECRET_HEADERS.test(name) ? "[redacted]" : text}`),
-  );
-}
-
-/** A message with the content of its secret elements replaced. */
-export function redactBody(body: string): string {
-  return body.replace(SECRET_ELEMENTS, "$1[redacted]$3");
+function cannotWrite(path: string, cause: unknown): UsageError {
+  return new UsageError(`the trace cannot be written to ${path}`, "give --trace a file that may be written", {
+    cause,
+  });
 }

@@ -1,0 +1,128 @@
+import { parseArgs } from "node:util";
+import { COMMON_OPTIONS, type Flags, OPTIONS, type OptionName, type OptionSpec } from "./options.ts";
+import { nearest, UsageError } from "./usage.ts";
+
+export interface ParsedCommandLine {
+  readonly flags: Flags;
+  readonly positionals: readonly string[];
+}
+
+/**
+ * Reads a command line: options may stand before, between and after positionals, `--` ends them. `optionsOf` tells
+ * which options go with the positionals given, for suggestions; it may throw what is wrong with those.
+ *
+ * @throws UsageError for an unknown option, with the nearest known one, and for a missing or needless value.
+ */
+export function parseCommandLine(
+  argv: readonly string[],
+  optionsOf: (positionals: readonly string[]) => readonly OptionName[],
+): ParsedCommandLine {
+  const specs: Readonly<Record<string, OptionSpec>> = OPTIONS;
+  const tokens = tokensOf(argv);
+  const positionals = tokens.flatMap((token) => (token.kind === "positional" ? [token.value] : []));
+  const flags: Record<string, string | boolean | string[]> = {};
+  for (const [index, token] of tokens.entries()) {
+    if (token.kind !== "option") continue;
+    const spec = Object.hasOwn(specs, token.name) ? specs[token.name] : undefined;
+    if (!spec) {
+      // A word that follows an unknown option may be its value, and no command.
+      const named = tokens.slice(0, index).some(({ kind }) => kind === "positional");
+      throw unknownOption(token.rawName, token.name, optionsOf(named ? positionals : []));
+    }
+    if (spec.type === "boolean") {
+      if (token.value !== undefined)
+        throw new UsageError(`--${token.name} takes no value`, `give --${token.name} alone`);
+      flags[token.name] = true;
+      continue;
+    }
+    if (token.value === undefined) {
+      throw new UsageError(`--${token.name} needs a value`, `write --${token.name} ${spec.value}`);
+    }
+    // An option that follows is one whose predecessor lost its value, not a file of that name.
+    if (!token.inlineValue && /^-./.test(token.value)) {
+      throw new UsageError(
+        `--${token.name} needs a value, and ${token.value} looks like an option`,
+        `write --${token.name}=${token.value} if it is the value`,
+      );
+    }
+    if (spec.multiple) {
+      const list = (flags[token.name] as string[] | undefined) ?? [];
+      list.push(token.value);
+      flags[token.name] = list;
+      continue;
+    }
+    if (Object.hasOwn(flags, token.name)) {
+      throw new UsageError(`--${token.name} is given twice`, `give --${token.name} once`);
+    }
+    flags[token.name] = token.value;
+  }
+  return { flags: flags as Flags, positionals };
+}
+
+/** True when the command line asks for JSON, even where the rest of it cannot be understood. */
+export function wantsJson(argv: readonly string[]): boolean {
+  return tokensOf(argv).some(
+    (token) => token.kind === "option" && token.name === "output" && token.value === "json",
+  );
+}
+
+function tokensOf(argv: readonly string[]): readonly Token[] {
+  return parseArgs({
+    args: [...argv],
+    options: OPTIONS,
+    allowPositionals: true,
+    strict: false,
+    tokens: true,
+  }).tokens;
+}
+
+type Token =
+  | { readonly kind: "positional"; readonly value: string }
+  | { readonly kind: "option-terminator" }
+  | {
+      readonly kind: "option";
+      readonly name: string;
+      readonly rawName: string;
+      readonly value: string | undefined;
+      readonly inlineValue: boolean | undefined;
+    };
+
+function unknownOption(shown: string, name: string, known: readonly OptionName[]): UsageError {
+  const near = nearest(name, known);
+  return new UsageError(
+    `unknown option ${shown}`,
+    near ? `did you mean --${near}?` : "vsso --help lists the commands; vsso COMMAND --help their options",
+  );
+}
+
+/** Refuses options that a command does not take, and those that exclude each other. */
+export function checkOptions(flags: Flags, command: string, allowed: readonly OptionName[]): void {
+  for (const name of Object.keys(flags) as OptionName[]) {
+    if (COMMON_OPTIONS.includes(name) || allowed.includes(name)) continue;
+    const near = nearest(name, [...allowed, ...COMMON_OPTIONS]);
+    throw new UsageError(
+      `vsso ${command} does not take --${name}`,
+      near ? `did you mean --${near}?` : `vsso ${command} --help lists its options`,
+    );
+  }
+  if (flags["password-stdin"] && flags.token === "-") {
+    throw new UsageError(
+      "--password-stdin and --token - both read stdin",
+      "give one of them as a file: --password-file FILE or --token FILE",
+    );
+  }
+}
+
+/**
+ * A whole number from an option.
+ *
+ * @throws UsageError
+ */
+export function wholeNumber(name: OptionName, text: string, least: number, most: number): number {
+  const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (value >= least && value <= most) return value;
+  throw new UsageError(
+    `--${name} ${text} is no whole number from ${least} to ${most}`,
+    `give --${name} a number in that range`,
+  );
+}

@@ -1,0 +1,87 @@
+import { describe, expect, it } from "vitest";
+import { COMMANDS } from "../../src/cli/commands.ts";
+import { vsso } from "./host.ts";
+
+const names = COMMANDS.map(({ name }) => name);
+
+describe("help", () => {
+  it("knows the commands of part one", () => {
+    expect(names).toEqual([
+      "discover",
+      "nodes",
+      "endpoints",
+      "lookup list",
+      "lookup get",
+      "lookup site",
+      "trust",
+      "simulate",
+    ]);
+  });
+
+  it.each([["-h"], ["--help"], ["--help", "-o", "json"]])("of the program: %s", async (...argv) => {
+    const { code, out, err } = await vsso(argv);
+    expect({ code, err }).toEqual({ code: 0, err: "" });
+    for (const name of names) expect(out).toContain(`\n  ${name}`);
+    expect(out).toContain("Example:\n  vsso ");
+    expectToFit(out);
+  });
+
+  it.each(names)("of %s has usage, options and an example, within 80 columns", async (name) => {
+    const { code, out, err } = await vsso([...name.split(" "), "--help"]);
+    expect({ code, err }).toEqual({ code: 0, err: "" });
+    const entry = COMMANDS.find((command) => command.name === name)!;
+    expect(out).toContain(`Usage: vsso ${`${name} ${entry.positionals}`.trim()} [options]\n`);
+    expect(out).toMatch(new RegExp(`\\nExample:\\n  vsso ${name} ?.*\\n$`));
+    for (const option of [...entry.options, "server", "ca", "pin", "help"])
+      expect(out).toContain(`--${option}`);
+    expectToFit(out);
+  });
+
+  it.each(names)("shows an example of %s that the grammar takes", async (name) => {
+    const { example } = COMMANDS.find((command) => command.name === name)!;
+    // --bogus is what is wrong with it, and nothing else.
+    const { err } = await vsso([...example.split(" ").slice(1), "--bogus"]);
+    expect(err).toContain("unknown option --bogus");
+    const { code, out } = await vsso([...example.split(" ").slice(1), "--help"]);
+    expect(code).toBe(0);
+    expect(out).toContain(`vsso ${name} - `);
+  });
+
+  it("of a word that has subcommands lists them", async () => {
+    const { code, out } = await vsso(["lookup", "--help"]);
+    expect(code).toBe(0);
+    for (const name of ["lookup list", "lookup get ID", "lookup site"]) expect(out).toContain(`\n  ${name}`);
+    expectToFit(out);
+  });
+
+  it("is what a program called with nothing gives on stderr, exit code 2", async () => {
+    const { code, out, err } = await vsso([]);
+    expect({ code, out }).toEqual({ code: 2, out: "" });
+    expect(err).toContain("Usage: vsso COMMAND");
+  });
+
+  it("of an unknown command is an error", async () => {
+    const { code, out, err } = await vsso(["--help", "nods"]);
+    expect({ code, out }).toEqual({ code: 2, out: "" });
+    expect(err).toContain("did you mean vsso nodes?");
+  });
+
+  it("needs no server, whatever else is given", async () => {
+    expect((await vsso(["discover", "--about", "-h"])).code).toBe(0);
+  });
+});
+
+describe("--version", () => {
+  it.each([["--version"], ["discover", "--version"]])("prints the version alone: %s", async (...argv) => {
+    expect(await vsso(argv)).toMatchObject({ code: 0, out: "1.2.3\n", err: "" });
+  });
+
+  it("is not -v, which is verbose", async () => {
+    const { code, out } = await vsso(["-v"]);
+    expect({ code, out }).toEqual({ code: 2, out: "" });
+  });
+});
+
+function expectToFit(text: string): void {
+  expect(text.split("\n").filter((line) => line.length > 80)).toEqual([]);
+}
