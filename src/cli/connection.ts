@@ -1,9 +1,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { delimiter, join } from "node:path";
-import { KnownHosts } from "../net/known-hosts.ts";
-import type { TransportOptions } from "../net/transport.ts";
-import type { TrustOptions } from "../net/trust.ts";
+import type { TransportOptions, TrustOptions } from "../index.ts";
+import { KnownHosts } from "../index.ts";
 import { type Environment, type FamilySettings, familySettings } from "./environment.ts";
 import type { Flags } from "./options.ts";
 import { UsageError } from "./usage.ts";

@@ -1,4 +1,4 @@
-import { HttpStatusError, VsphereSsoError } from "../errors.ts";
+import { HttpStatusError, VsphereSsoError } from "../index.ts";
 import { UsageError } from "./usage.ts";
 
 /** Exit codes of the contract; `exec` has its command's own. */

@@ -1,7 +1,6 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
-import { LookupService } from "../lookup/client.ts";
-import { Transport, type TransportOptions } from "../net/transport.ts";
-import type { SoapTransport } from "../soap/transport.ts";
+import type { SoapTransport } from "../index.ts";
+import { LookupService, Transport, type TransportOptions } from "../index.ts";
 import type { CommandContext } from "./command.ts";
 import { type Connection, resolveConnection } from "./connection.ts";
 import { printable } from "./output/text.ts";

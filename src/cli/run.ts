@@ -1,4 +1,4 @@
-import { AbortedError } from "../errors.ts";
+import { AbortedError } from "../index.ts";
 import type { Command, CommandContext, CommandEntry } from "./command.ts";
 import { checkOptions, parseCommandLine, wantsJson } from "./command-line.ts";
 import { COMMANDS } from "./commands.ts";

@@ -1,4 +1,4 @@
-import { discover } from "../../lookup/discover.ts";
+import { discover } from "../../index.ts";
 import type { Command } from "../command.ts";
 import { EXIT, exitCodeOfParts } from "../exit-code.ts";
 import { formatGroup, warningLines } from "../output/discovery.ts";

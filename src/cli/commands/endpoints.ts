@@ -1,9 +1,5 @@
-import { EndpointNotFoundError } from "../../errors.ts";
-import type { Endpoint } from "../../lookup/endpoint.ts";
-import { matchNode } from "../../lookup/match.ts";
-import type { LookupNode } from "../../lookup/node.ts";
-import { PREDEFINED_SERVICES } from "../../lookup/services.ts";
-import type { LinkedTopology } from "../../lookup/topology.ts";
+import type { Endpoint, LinkedTopology, LookupNode } from "../../index.ts";
+import { EndpointNotFoundError, matchNode, PREDEFINED_SERVICES } from "../../index.ts";
 import type { Command } from "../command.ts";
 import { EXIT } from "../exit-code.ts";
 import type { Flags } from "../options.ts";

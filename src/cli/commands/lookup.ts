@@ -1,8 +1,10 @@
-import type { LookupService } from "../../lookup/client.ts";
-import { matchNode } from "../../lookup/match.ts";
-import { readSslTrust } from "../../lookup/ssl-trust.ts";
-import type { LinkedTopology, ServiceRegistration } from "../../lookup/topology.ts";
-import type { LookupServiceRegistrationFilter } from "../../lookup/wsdl-tables.ts";
+import type {
+  LinkedTopology,
+  LookupService,
+  LookupServiceRegistrationFilter,
+  ServiceRegistration,
+} from "../../index.ts";
+import { matchNode, readSslTrust } from "../../index.ts";
 import type { Command, CommandContext } from "../command.ts";
 import { formatJson } from "../output/json.ts";
 import { formatTable } from "../output/table.ts";

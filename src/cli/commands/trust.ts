@@ -1,7 +1,12 @@
-import { type Authority, parseServer } from "../../net/authority.ts";
-import { fetchServedChain, type ServedChain, type TrustVerdict } from "../../net/certificates.ts";
-import { KnownHosts } from "../../net/known-hosts.ts";
-import type { TrustOptions } from "../../net/trust.ts";
+import type { TrustOptions } from "../../index.ts";
+import {
+  type Authority,
+  fetchServedChain,
+  KnownHosts,
+  parseServer,
+  type ServedChain,
+  type TrustVerdict,
+} from "../../index.ts";
 import type { Command } from "../command.ts";
 import { knownHostsFile } from "../connection.ts";
 import { EXIT } from "../exit-code.ts";

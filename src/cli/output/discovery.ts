@@ -1,6 +1,5 @@
-import type { LookupNode } from "../../lookup/node.ts";
-import { PREDEFINED_SERVICES } from "../../lookup/services.ts";
-import type { LinkedTopology } from "../../lookup/topology.ts";
+import type { LinkedTopology, LookupNode } from "../../index.ts";
+import { PREDEFINED_SERVICES } from "../../index.ts";
 import { printable } from "./text.ts";
 
 /** A linked group for a person: each node with its services, lines short enough for 80 columns but for long URLs. */

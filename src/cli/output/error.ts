@@ -1,4 +1,4 @@
-import { VsphereSsoError } from "../../errors.ts";
+import { VsphereSsoError } from "../../index.ts";
 import { UsageError } from "../usage.ts";
 import { formatJsonLine } from "./json.ts";
 import { printable } from "./text.ts";

@@ -1,5 +1,5 @@
 import { type FileHandle, open } from "node:fs/promises";
-import type { SoapTransport } from "../../soap/transport.ts";
+import type { SoapTransport } from "../../index.ts";
 import { UsageError } from "../usage.ts";
 import { redactBody } from "./redact.ts";
 import { printableLines } from "./text.ts";
