@@ -9,7 +9,8 @@ export interface Authority {
 }
 
 const DEFAULT_PORT = 443;
-const HOST_NAME = /^(?=.{1,253}$)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*$/;
+/** Labels of letters, digits, hyphens and underscores; a hyphen at the start would be an option gone astray. */
+const HOST_NAME = /^(?=.{1,253}$)(?!-)[a-z0-9_-]{1,63}(\.(?!-)[a-z0-9_-]{1,63})*$/;
 const HINT = "Give a host name, host:port, [ipv6]:port or an https:// URL.";
 
 /**

@@ -1,6 +1,7 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type LinkedTopology, LookupService, type LookupServiceOptions } from "../../src/lookup/index.ts";
+import { Transport } from "../../src/net/transport.ts";
 import { type Simulator, type SimulatorFaults, startSimulator } from "../../src/simulator/index.ts";
 import { listAnswer, registration, soapServer, vcenter } from "../helpers/soap-server.ts";
 
@@ -78,10 +79,12 @@ describe("against a group whose names do not resolve", () => {
 
 describe("by name alone", () => {
   let answer: string;
+  let url: string;
   let topology: (options?: LookupServiceOptions) => Promise<LinkedTopology>;
   let stop: () => Promise<void>;
   beforeEach(async () => {
     const server = await soapServer(() => ({ body: answer }));
+    url = server.url;
     stop = async () => server[Symbol.asyncDispose]();
     topology = async (options = {}) => {
       await using lookup = new LookupService("vc01.invalid:8443", {
@@ -156,6 +159,23 @@ describe("by name alone", () => {
     answer = listAnswer(vcenter("vc01.invalid", "n1", "https://pnid.invalid:443/sdk"));
     const { nodes } = await topology({ proxy: "http://127.0.0.1:9", noProxy: "127.0.0.1" });
     expect(nodes[0]!.endpoint("vcenter")?.url).toBe("https://pnid.invalid:443/sdk");
+  });
+
+  test("an abort while hosts are probed is an abort, not a verdict on the host", async () => {
+    answer = listAnswer(vcenter("vc01.invalid", "n1", "https://pnid.invalid/sdk"));
+    const abort = new AbortController();
+    await using transport = new Transport();
+    await using lookup = new LookupService("vc01.invalid", {
+      lookupUrl: `${url}/ls`,
+      transport: {
+        async request(...exchange) {
+          const reply = await transport.request(...exchange);
+          abort.abort();
+          return reply;
+        },
+      },
+    });
+    await expect(lookup.topology({ signal: abort.signal })).rejects.toMatchObject({ code: "ABORTED" });
   });
 
   test("registered rubbish is no reason to fail", async () => {

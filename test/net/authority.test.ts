@@ -20,6 +20,8 @@ test.each([
 });
 
 test.each([
+  "--insecure",
+  "vc01.-bad.example",
   "",
   "  ",
   "vc01:",

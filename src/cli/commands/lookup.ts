@@ -99,7 +99,9 @@ async function listOfNodes(
     return lookup.list({ ...filter, nodeId }, { signal });
   };
   const lists = await Promise.all([...new Set(names)].map(listOf));
-  return [...new Map(lists.flat().map((row) => [row.serviceId, row])).values()];
+  // Two names may mean one node. An alias (sso:sts) can have the service ID of what it stands for.
+  const keyOf = ({ serviceId, serviceType }: ServiceRegistration) => `${serviceId} ${serviceType.type}`;
+  return [...new Map(lists.flat().map((row) => [keyOf(row), row])).values()];
 }
 
 /** The registration in the WSDL's field names alone. */
