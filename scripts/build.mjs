@@ -1,6 +1,6 @@
 // Builds dist/: the library as plain ES modules with types, and the command line as one lazily loaded bundle.
 import { execFileSync } from "node:child_process";
-import { chmodSync, readFileSync, rmSync } from "node:fs";
+import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 import { rolldown } from "rolldown";
@@ -32,6 +32,15 @@ await bundle.write({
 });
 await bundle.close();
 chmodSync("dist/vsso.cjs", 0o755);
+writeFileSync("dist/THIRD-PARTY.txt", ["undici", "saxes", "xmlchars"].map(notice).join("\n"));
+
+/** Name, origin and licence of a package whose code is part of the bundle. */
+function notice(name) {
+  const folder = `node_modules/${name}`;
+  const { version, license, homepage } = JSON.parse(readFileSync(`${folder}/package.json`, "utf8"));
+  const text = existsSync(`${folder}/LICENSE`) ? `\n${readFileSync(`${folder}/LICENSE`, "utf8")}` : "";
+  return `${name} ${version} (${license}) ${homepage}\n${text}`;
+}
 
 /** What undici loads and this client never uses: HTTP/2, fetch, and modules of Node.js for single functions. */
 function stubFor(id, importer) {
