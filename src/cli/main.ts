@@ -11,7 +11,7 @@ setFlagsFromString("--liftoff-only");
 
 /** The one place that touches the process: arguments, environment, streams, signals and the exit code. */
 const interrupt = new AbortController();
-for (const signal of ["SIGINT", "SIGTERM"] as const) {
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   process.on(signal, () => {
     // A second signal means now.
     if (interrupt.signal.aborted) process.exit(EXIT.interrupted);

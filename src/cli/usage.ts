@@ -1,3 +1,5 @@
+import { PREDEFINED_SERVICES } from "../index.ts";
+
 /** A command line that cannot be understood; exit code 2. */
 export class UsageError extends Error {
   readonly code = "USAGE";
@@ -36,4 +38,10 @@ function editDistance(a: string, b: string): number {
     row = next;
   }
   return row[b.length] ?? 0;
+}
+
+/** For a service that is none of the six. */
+export function unknownService(name: string): UsageError {
+  const names = PREDEFINED_SERVICES.map((service) => service.name).join(", ");
+  return new UsageError(`there is no service ${name}`, `one of: ${names}; others by --type`);
 }

@@ -38,13 +38,17 @@ export function assumedTopology(
       serviceId: about.instanceUuid ?? null,
       version: about.version,
     },
-    endpoints.filter((endpoint) => endpoint.service !== "sso"),
-    [
-      {
-        code: "LOOKUP_UNAVAILABLE",
-        message: `the Lookup Service cannot be used (${why}); the well-known paths of this server are assumed`,
-      },
-    ],
+    {
+      endpoints: endpoints.filter((endpoint) => endpoint.service !== "sso"),
+      warnings: [
+        {
+          code: "LOOKUP_UNAVAILABLE",
+          message: `the Lookup Service cannot be used (${why}); the well-known paths of this server are assumed`,
+        },
+      ],
+      names: [],
+      authorities: [given],
+    },
   );
   return {
     lookupUrl,

@@ -1,12 +1,12 @@
 import {
+  AbortedError,
   EndpointNotFoundError,
   HttpStatusError,
   NodeMatchError,
   ProtocolError,
   SoapFaultError,
   UnsupportedError,
-  type VsphereSsoError,
-  XmlError,
+  VsphereSsoError,
 } from "../errors.ts";
 import { type Authority, formatAuthority, parseServer } from "../net/authority.ts";
 import { bypassesProxy } from "../net/proxy.ts";
@@ -19,10 +19,12 @@ import type { Endpoint } from "./endpoint.ts";
 import { matchNode } from "./match.ts";
 import type { LookupNode } from "./node.ts";
 import { nodeNamed } from "./own-node.ts";
-import { registeredAuthority } from "./registered-url.ts";
+import { registeredAuthority, registeredUrl } from "./registered-url.ts";
+import { type ServiceRegistration, uniteRegistrations } from "./registration.ts";
 import { type RewritePolicy, rewriteOwnUrls } from "./rewrite.ts";
-import { predefinedService, type ServiceName } from "./services.ts";
-import { buildTopology, type LinkedTopology, type ServiceRegistration } from "./topology.ts";
+import { filtersFor, predefinedService, type ServiceName } from "./services.ts";
+import { noteStaleTrust } from "./stale-trust.ts";
+import { buildTopology, type LinkedTopology } from "./topology.ts";
 import {
   LOOKUP_SCHEMA,
   LOOKUP_SOAP_ACTION,
@@ -151,33 +153,72 @@ export class LookupService implements AsyncDisposable {
   }
 
   /**
+   * Registrations of a predefined service, asked for by its documented filters one after the other: an answer to
+   * any of them counts. Each registration holds the matching endpoints alone.
+   */
+  async find(
+    service: ServiceName,
+    options: CallOptions & { readonly nodeId?: string | undefined } = {},
+  ): Promise<readonly ServiceRegistration[]> {
+    const { nodeId } = options;
+    const lists: ServiceRegistration[][] = [];
+    for (const filter of filtersFor(service)) {
+      lists.push(await this.list({ ...filter, ...(nodeId !== undefined && { nodeId }) }, options));
+    }
+    return uniteRegistrations(lists);
+  }
+
+  /**
    * All registrations sorted into the nodes of the linked group, in one exchange on a sound server. A server that
    * has no usable Lookup Service but is a vCenter gives one node with the well-known paths, marked as assumed.
    *
-   * @throws UnsupportedError for an ESXi host; every error of the transport.
+   * @throws UnsupportedError for an ESXi host; AbortedError; every error of the transport.
    */
   async topology(options: CallOptions = {}): Promise<LinkedTopology> {
-    let registered: LinkedTopology;
+    const view = await this.view(options);
+    if ("nodes" in view) return view;
+    return this.adapt(buildTopology(this.url, view, [this.server]), options);
+  }
+
+  /** As `topology`, but as registered: no URL is rewritten, and a failing Lookup Service is an error. */
+  async registeredTopology(options: CallOptions = {}): Promise<LinkedTopology> {
+    return buildTopology(this.url, await this.list({}, options), [this.server]);
+  }
+
+  /**
+   * What the server lists, or the topology that is assumed where it has no usable Lookup Service.
+   *
+   * @throws as `topology`
+   */
+  async view(options: CallOptions = {}): Promise<readonly ServiceRegistration[] | LinkedTopology> {
+    let unusable: VsphereSsoError;
     try {
-      registered = await this.registeredTopology(options);
+      const registrations = await this.list({}, options);
+      if (registrations.length > 0) return registrations;
+      unusable = new EndpointNotFoundError(`${this.url} lists no registration`);
     } catch (error) {
-      return this.#withoutLookup(error, options);
+      if (!lacksLookup(error)) throw error;
+      unusable = error;
     }
+    const assumed = await this.#withoutLookup(unusable, options);
+    if (assumed) return assumed;
+    if (unusable instanceof EndpointNotFoundError) return [];
+    throw unusable;
+  }
+
+  /** Puts usable URLs in a topology for those of this server that are not, and notes certificates that are stale. */
+  async adapt(topology: LinkedTopology, options: CallOptions = {}): Promise<LinkedTopology> {
     const { proxy, noProxy } = this.#options;
-    return rewriteOwnUrls(registered, {
+    const adapted = await rewriteOwnUrls(topology, {
       given: this.server,
       policy: this.#options.rewrite ?? "on-failure",
       remoteNames: proxy !== undefined && !bypassesProxy(this.server, noProxy ?? ""),
       mapped: new Set(Object.keys(this.#options.addresses ?? {}).map((key) => key.toLowerCase())),
       probeTimeoutMs: PROBE_TIMEOUT_MS,
-      instanceUuid: async () => (await this.about(options).catch(() => undefined))?.instanceUuid,
+      instanceUuid: async () => (await this.#aboutIfAny(options))?.instanceUuid,
       signal: options.signal,
     });
-  }
-
-  /** As `topology`, but as registered: no URL is rewritten, and a failing Lookup Service is an error. */
-  async registeredTopology(options: CallOptions = {}): Promise<LinkedTopology> {
-    return buildTopology(this.url, await this.list({}, options));
+    return noteStaleTrust(adapted, (authority) => this.#transport.servedCertificate?.(authority));
   }
 
   /** Every vCenter of the linked group, by instance name. */
@@ -243,25 +284,30 @@ export class LookupService implements AsyncDisposable {
     return own ?? (topology.nodes.length === 1 ? topology.nodes[0] : undefined);
   }
 
-  async #withoutLookup(error: unknown, options: CallOptions): Promise<LinkedTopology> {
-    if (!answersWithoutLookup(error)) throw error;
-    let about: AboutInfo;
+  /** What the server says of itself; undefined when it says nothing, but not when the caller gave up. */
+  async #aboutIfAny(options: CallOptions): Promise<AboutInfo | undefined> {
     try {
-      about = await this.about(options);
-    } catch {
-      throw error;
+      return await this.about(options);
+    } catch (error) {
+      if (error instanceof AbortedError || !(error instanceof VsphereSsoError)) throw error;
+      return undefined;
     }
+  }
+
+  async #withoutLookup(unusable: VsphereSsoError, options: CallOptions): Promise<LinkedTopology | undefined> {
+    const about = await this.#aboutIfAny(options);
+    if (!about) return undefined;
     const server = formatAuthority(this.server);
     if (about.apiType === "HostAgent") {
       throw new UnsupportedError(
         `${server} is an ESXi host (${about.fullName}): it has no Lookup Service and no SSO`,
         {
-          cause: error,
+          cause: unusable,
           hint: "name the vCenter that manages the host; the host itself is reached at its /sdk alone",
         },
       );
     }
-    return assumedTopology(this.url, this.server, about, error.message);
+    return assumedTopology(this.url, this.server, about, unusable.message);
   }
 
   /** Calls the ServiceRegistration object; asks for its reference when the well-known one is not the server's. */
@@ -273,12 +319,13 @@ export class LookupService implements AsyncDisposable {
     value: LookupOperations[Name]["result"];
     issues: readonly { path: string; message: string }[];
   }> {
-    const call = () => this.#exchange(operation, { _this: this.#registration, ...input }, options);
+    const reference = this.#registration;
+    const call = (_this: ManagedObjectReference) => this.#exchange(operation, { _this, ...input }, options);
     try {
-      return await call();
+      return await call(reference);
     } catch (error) {
       const unknown = error instanceof SoapFaultError && error.code === "MANAGED_OBJECT_NOT_FOUND";
-      if (!unknown || this.#registration !== SERVICE_REGISTRATION) throw error;
+      if (!unknown || reference !== SERVICE_REGISTRATION) throw error;
       const { serviceRegistration } = await this.#serviceContent(options);
       if (!serviceRegistration) {
         throw new UnsupportedError(
@@ -290,16 +337,17 @@ export class LookupService implements AsyncDisposable {
         );
       }
       this.#registration = serviceRegistration;
-      return call();
+      return call(serviceRegistration);
     }
   }
 
-  async #serviceContent(options: CallOptions): Promise<LookupServiceContent> {
-    this.#content ??= this.retrieveServiceContent(options).catch((error: unknown) => {
+  /** Asked for once, whoever waits: the request is nobody's own, so nobody's signal ends it for the others. */
+  async #serviceContent({ signal }: CallOptions): Promise<LookupServiceContent> {
+    this.#content ??= this.retrieveServiceContent().catch((error: unknown) => {
       this.#content = undefined;
       throw error;
     });
-    return this.#content;
+    return unlessAborted(this.#content, signal);
   }
 
   async #call<Name extends keyof LookupOperations & string>(
@@ -333,10 +381,26 @@ export class LookupService implements AsyncDisposable {
   }
 }
 
-/** True for answers of a host that is there and trusted, but has no Lookup Service that can be used. */
-function answersWithoutLookup(error: unknown): error is VsphereSsoError {
-  if (error instanceof HttpStatusError) return error.status < 500 || error.status === 501;
-  return error instanceof ProtocolError || error instanceof XmlError || error instanceof SoapFaultError;
+/**
+ * True for answers of a host that is there and trusted but has no Lookup Service: another page, another service, or
+ * a proxy that finds none behind it. A damaged answer or a fault of the Lookup Service itself is not one.
+ */
+function lacksLookup(error: unknown): error is VsphereSsoError {
+  if (error instanceof HttpStatusError) return ![401, 403, 407, 429].includes(error.status);
+  return (
+    error instanceof ProtocolError &&
+    ["RESPONSE_HTML", "RESPONSE_NOT_SOAP", "RESPONSE_UNEXPECTED"].includes(error.code)
+  );
+}
+
+function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return work;
+  return new Promise((resolve, reject) => {
+    const giveUp = () => reject(new AbortedError("The call was aborted", { cause: signal.reason }));
+    if (signal.aborted) return giveUp();
+    signal.addEventListener("abort", giveUp, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", giveUp));
+  });
 }
 
 /** The node's own STS before another node's, the documented service type before its aliases. */
@@ -347,7 +411,9 @@ function chooseSts(topology: LinkedTopology, node: LookupNode | undefined, serve
     const sameHost = registeredAuthority(endpoint.url) === formatAuthority(server);
     return (sameNode ? 4 : 0) + (sameHost ? 2 : 0) + (endpoint.serviceType === documented ? 1 : 0);
   };
-  const [best] = topology.sso.filter((endpoint) => endpoint.url !== null).sort((a, b) => rank(b) - rank(a));
+  const [best] = topology.sso
+    .filter((endpoint) => registeredUrl(endpoint.url))
+    .sort((a, b) => rank(b) - rank(a));
   if (best) return best;
   throw new EndpointNotFoundError(`${topology.lookupUrl} has no registration of the Security Token Service`, {
     hint: "the SSO registrations are damaged: repair them on the vCenter (lsdoctor), or give the STS URL",

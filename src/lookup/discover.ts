@@ -4,12 +4,13 @@ import { Transport, type TransportOptions } from "../net/transport.ts";
 import type { SoapTransport } from "../soap/transport.ts";
 import { retrieveAbout } from "./about.ts";
 import { LookupService } from "./client.ts";
-import { mergeTopologies } from "./merge.ts";
 import type { LookupNode } from "./node.ts";
 import { registeredAuthority, registeredUrl } from "./registered-url.ts";
+import { groupViews, type ServiceRegistration, uniteRegistrations } from "./registration.ts";
 import { verifyReplication } from "./replication.ts";
 import type { RewritePolicy } from "./rewrite.ts";
-import type { LinkedTopology } from "./topology.ts";
+import { noteStaleTrust } from "./stale-trust.ts";
+import { buildTopology, type LinkedTopology } from "./topology.ts";
 
 export interface DiscoverOptions extends TransportOptions {
   /** URL of the Lookup Service where it is not at `/lookupservice/sdk`; for one server only. */
@@ -69,40 +70,93 @@ export async function discover(
   const createTransport = options.createTransport ?? ((transportOptions) => new Transport(transportOptions));
   const transport = createTransport(options);
   const reach: NodeReach = { transport, options, createTransport };
+  const call = { signal: options.signal };
   try {
     const answers = await Promise.all(
-      unique.map((server) => {
+      unique.map(async (server): Promise<View | LinkedTopology | DiscoveryFailure> => {
         const lookup = new LookupService(server, { ...options, transport });
-        return lookup
-          .topology({ signal: options.signal })
-          .catch((error: unknown) => failure(server, error, options));
+        try {
+          const view = await lookup.view(call);
+          return "nodes" in view ? view : { lookup, registrations: view };
+        } catch (error) {
+          return failure(server, error, options);
+        }
       }),
     );
     const errors = answers.filter((answer) => answer instanceof DiscoveryFailure);
-    let groups = mergeTopologies(
-      answers.flatMap((answer) => (answer instanceof DiscoveryFailure ? [] : [answer])),
-    );
-    if (options.verifyReplication) {
-      const reports = await Promise.all(
-        groups.map((group) =>
-          verifyReplication(group, (node) =>
-            withNode(node, reach, (nodeTransport, url) => nodeTopology(nodeTransport, url, options)),
-          ),
-        ),
-      );
-      groups = reports.map((report) => report.group);
-      const failures = reports.flatMap((report) => report.failures);
-      errors.push(...failures.map(({ node, error }) => new DiscoveryFailure(nodeServer(node), error)));
+    const views = answers.flatMap((answer) => ("registrations" in answer ? [answer] : []));
+    let groups: LinkedTopology[] = [];
+    for (const group of groupViews(views)) {
+      const { topology, failures } = await joinViews(group, reach);
+      groups.push(topology);
+      errors.push(...failures);
     }
+    // Nothing but the given server's own word tells of these, so there is no replication to verify.
+    const assumed = answers.flatMap((answer) => ("nodes" in answer ? [answer] : []));
+    groups = addAssumed(groups, assumed);
     if (options.about) {
       const reports = await Promise.all(groups.map((group) => addAbout(group, reach)));
       groups = reports.map((report) => report.group);
       errors.push(...reports.flatMap((report) => report.errors));
     }
-    return { groups, errors };
+    return {
+      groups: groups.map((group) =>
+        noteStaleTrust(group, (authority) => transport.servedCertificate?.(authority)),
+      ),
+      errors,
+    };
   } finally {
     await transport[Symbol.asyncDispose]();
   }
+}
+
+/** What one server lists. */
+interface View {
+  readonly lookup: LookupService;
+  readonly registrations: readonly ServiceRegistration[];
+}
+
+/** One topology of the views of one group, its URLs adapted to every server that was asked. */
+async function joinViews(
+  views: readonly View[],
+  reach: NodeReach,
+): Promise<{ topology: LinkedTopology; failures: DiscoveryFailure[] }> {
+  const { options } = reach;
+  const call = { signal: options.signal };
+  const servers = views.map(({ lookup }) => lookup.server);
+  const build = async (registrations: readonly ServiceRegistration[]): Promise<LinkedTopology> => {
+    let topology = buildTopology(views[0]?.lookup.url ?? "", registrations, servers);
+    for (const { lookup } of views) topology = await lookup.adapt(topology, call);
+    return topology;
+  };
+  const lists = views.map(({ registrations }) => registrations);
+  if (!options.verifyReplication) return { topology: await build(uniteRegistrations(lists)), failures: [] };
+  const report = await verifyReplication({
+    views: lists,
+    build,
+    ask: (node) =>
+      withNode(node, reach, (transport, url) =>
+        new LookupService(formatAuthority(authorityOf(url)), { transport }).list({}, call),
+      ),
+  });
+  const failures = report.failures.map(({ node, error }) => new DiscoveryFailure(nodeServer(node), error));
+  return { topology: report.group, failures };
+}
+
+/** A vCenter without a Lookup Service that a group lists all the same is not a group of its own. */
+function addAssumed(groups: readonly LinkedTopology[], assumed: readonly LinkedTopology[]): LinkedTopology[] {
+  const listed = (node: LookupNode | undefined) => (other: LookupNode) =>
+    node?.serviceId != null && other.serviceId?.toLowerCase() === node.serviceId.toLowerCase();
+  const lone = assumed.filter(({ nodes: [node] }) => !groups.some((group) => group.nodes.some(listed(node))));
+  const known = assumed.filter((topology) => !lone.includes(topology)).flatMap(({ nodes }) => nodes);
+  const joined = groups.map((group) => ({
+    ...group,
+    nodes: group.nodes.map((node) => {
+      const warning = known.find((other) => listed(other)(node))?.warnings[0];
+      return warning ? node.warned(warning.code, "its own Lookup Service cannot be used") : node;
+    }),
+  }));
+  return [...joined, ...lone];
 }
 
 function failure(server: string, error: unknown, options: DiscoverOptions): DiscoveryFailure {
@@ -154,12 +208,6 @@ async function withNode<T>(
   }
 }
 
-function nodeTopology(transport: SoapTransport, url: URL, options: DiscoverOptions): Promise<LinkedTopology> {
-  const server = formatAuthority(authorityOf(url));
-  const lookup = new LookupService(server, { transport });
-  return lookup.registeredTopology({ signal: options.signal });
-}
-
 /** Notes on every node its version and build, or why they are unknown. */
 async function addAbout(
   group: LinkedTopology,
@@ -179,8 +227,7 @@ async function addAbout(
     if (!(answer instanceof DiscoveryFailure)) {
       return node.with({ product: { version: answer.version, build: answer.build } });
     }
-    const message = `the product version is unknown: ${answer.error.message}`;
-    return node.with({ warnings: [...node.warnings, { code: "ABOUT_FAILED", message }] });
+    return node.warned("ABOUT_FAILED", `the product version is unknown: ${answer.error.message}`);
   });
   return {
     group: { ...group, nodes },

@@ -23,6 +23,15 @@ export interface EndpointFields {
   readonly assumed: boolean;
 }
 
+/** What an endpoint keeps of its registration beside its plain data. */
+interface Registered {
+  /** As on the wire. */
+  readonly sslTrust?: readonly string[];
+  readonly read?: (value: string) => SslTrust;
+  /** The URL as registered, where `url` is another. */
+  readonly url?: string | null;
+}
+
 /** One endpoint of one registration; a registration without endpoints is one with `url: null`. */
 export class Endpoint implements EndpointFields {
   readonly service: ServiceName | null;
@@ -34,14 +43,9 @@ export class Endpoint implements EndpointFields {
   readonly url: string | null;
   readonly serviceId: string | null;
   readonly assumed: boolean;
-  readonly #sslTrust: readonly string[];
-  readonly #read: (value: string) => SslTrust;
+  readonly #registered: Registered;
 
-  constructor(
-    fields: EndpointFields,
-    sslTrust: readonly string[] = [],
-    read: (value: string) => SslTrust = readSslTrust,
-  ) {
+  constructor(fields: EndpointFields, registered: Registered = {}) {
     this.service = fields.service;
     this.nodeId = fields.nodeId;
     this.product = fields.product;
@@ -51,8 +55,12 @@ export class Endpoint implements EndpointFields {
     this.url = fields.url;
     this.serviceId = fields.serviceId;
     this.assumed = fields.assumed;
-    this.#sslTrust = sslTrust;
-    this.#read = read;
+    this.#registered = registered;
+  }
+
+  /** The URL as registered, before the rewrite policy. */
+  get registeredUrl(): string | null {
+    return this.#registered.url === undefined ? this.url : this.#registered.url;
   }
 
   /**
@@ -60,12 +68,12 @@ export class Endpoint implements EndpointFields {
    * server presents: registrations keep the old one when a certificate is replaced (Broadcom KB 322835).
    */
   get sslTrust(): readonly SslTrust[] {
-    return this.#sslTrust.map(this.#read);
+    return (this.#registered.sslTrust ?? []).map(this.#registered.read ?? readSslTrust);
   }
 
   /** The same endpoint at another URL. */
   withUrl(url: string): Endpoint {
-    return new Endpoint({ ...this, url }, this.#sslTrust, this.#read);
+    return new Endpoint({ ...this, url }, { ...this.#registered, url: this.registeredUrl });
   }
 
   /** The row of `vsso discover -o json`. */

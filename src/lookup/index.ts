@@ -10,10 +10,11 @@ export { type DiscoverOptions, type Discovery, DiscoveryFailure, discover } from
 export { Endpoint, type EndpointFields } from "./endpoint.ts";
 export { matchNode } from "./match.ts";
 export { LookupNode, type NodeFields, type NodeWarning, type ProductInfo, type WarningCode } from "./node.ts";
+export type { ServiceRegistration } from "./registration.ts";
 export type { RewritePolicy } from "./rewrite.ts";
 export { filtersFor, PREDEFINED_SERVICES, type PredefinedService, type ServiceName } from "./services.ts";
 export { readSslTrust, type SslTrust } from "./ssl-trust.ts";
-export type { LinkedTopology, ServiceRegistration } from "./topology.ts";
+export type { LinkedTopology } from "./topology.ts";
 export type {
   LookupHaBackupNodeConfiguration,
   LookupServiceContent,

@@ -37,7 +37,8 @@ export async function matchNode(nodes: readonly LookupNode[], text: string): Pro
 }
 
 function hostsOf(node: LookupNode): string[] {
-  return [node.instanceName.toLowerCase(), node.host.toLowerCase()];
+  const hosts = [...node.names, node.host.toLowerCase(), ...node.authorities.map(({ host }) => host)];
+  return [...new Set(hosts)];
 }
 
 function namesOf(node: LookupNode): Set<string> {
@@ -60,16 +61,15 @@ function sharesAuthority(node: LookupNode, wanted: string): boolean {
   } catch {
     return false;
   }
-  const port = registeredUrl(node.endpoint("vcenter")?.url)?.authority.port ?? 443;
-  return hostsOf(node).some((host) => formatAuthority({ host, port }) === authority);
+  if (node.authorities.some((known) => formatAuthority(known) === authority)) return true;
+  // The instance name stands for the host that is registered, not for the one a rewrite put in its place.
+  const port = registeredUrl(node.endpoint("vcenter")?.registeredUrl)?.authority.port ?? 443;
+  return node.names.some((host) => formatAuthority({ host, port }) === authority);
 }
 
 async function resolvingTo(nodes: readonly LookupNode[], address: string): Promise<LookupNode[]> {
   const resolved = await Promise.all(
-    nodes.map(async (node) => {
-      const answers = await Promise.all([...new Set(hostsOf(node))].map(addressesOf));
-      return answers.flat().includes(address);
-    }),
+    nodes.map(async (node) => (await Promise.all(hostsOf(node).map(addressesOf))).flat().includes(address)),
   );
   return nodes.filter((_, index) => resolved[index]);
 }

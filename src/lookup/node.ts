@@ -1,5 +1,7 @@
 import { EndpointNotFoundError } from "../errors.ts";
+import type { Authority } from "../net/authority.ts";
 import type { Endpoint } from "./endpoint.ts";
+import { registeredUrl } from "./registered-url.ts";
 import { predefinedService, type ServiceName } from "./services.ts";
 
 /** Something about a node that an operator should know; never a failure by itself. */
@@ -15,9 +17,9 @@ export type WarningCode =
   | "FIELD_MISSING"
   | "URL_INVALID"
   | "URL_REWRITTEN"
-  | "URL_UNREACHABLE"
   | "SSL_TRUST_UNREADABLE"
   | "SSL_TRUST_EXPIRED"
+  | "SSL_TRUST_STALE"
   | "SERVICE_MISSING"
   | "LOOKUP_UNAVAILABLE"
   | "ABOUT_FAILED"
@@ -44,6 +46,17 @@ export interface NodeFields {
   readonly version: string;
 }
 
+/** What a node has beside its plain data. */
+interface NodeParts {
+  readonly endpoints: readonly Endpoint[];
+  readonly warnings: readonly NodeWarning[];
+  /** Every instance name registered for the node, stale ones included. */
+  readonly names: readonly string[];
+  /** Every authority registered for the vCenter itself, stale ones included. */
+  readonly authorities: readonly Authority[];
+  readonly product?: ProductInfo | undefined;
+}
+
 /** One vCenter of a linked group. */
 export class LookupNode implements NodeFields {
   readonly nodeId: string | null;
@@ -52,32 +65,46 @@ export class LookupNode implements NodeFields {
   readonly siteId: string | null;
   readonly serviceId: string | null;
   readonly version: string;
-  /** Answer of an anonymous RetrieveServiceContent, where it was asked for. */
-  readonly product: ProductInfo | undefined;
-  /** The node's endpoints but those of the STS, which the group keeps. */
-  readonly endpoints: readonly Endpoint[];
-  readonly warnings: readonly NodeWarning[];
+  readonly #parts: NodeParts;
 
-  constructor(
-    fields: NodeFields,
-    endpoints: readonly Endpoint[],
-    warnings: readonly NodeWarning[],
-    product?: ProductInfo,
-  ) {
+  constructor(fields: NodeFields, parts: NodeParts) {
     this.nodeId = fields.nodeId;
     this.instanceName = fields.instanceName;
     this.host = fields.host;
     this.siteId = fields.siteId;
     this.serviceId = fields.serviceId;
     this.version = fields.version;
-    this.endpoints = endpoints;
-    this.warnings = warnings;
-    this.product = product;
+    this.#parts = parts;
+  }
+
+  /** The node's endpoints but those of the STS, which the group keeps. */
+  get endpoints(): readonly Endpoint[] {
+    return this.#parts.endpoints;
+  }
+
+  get warnings(): readonly NodeWarning[] {
+    return this.#parts.warnings;
+  }
+
+  /** Answer of an anonymous RetrieveServiceContent, where it was asked for. */
+  get product(): ProductInfo | undefined {
+    return this.#parts.product;
+  }
+
+  /** Instance names that are registered for the node, in lower case. */
+  get names(): readonly string[] {
+    return [...new Set([this.instanceName, ...this.#parts.names].map((name) => name.toLowerCase()))];
+  }
+
+  /** Authorities at which the vCenter is registered, and at which it is called. */
+  get authorities(): readonly Authority[] {
+    const called = registeredUrl(this.endpoint("vcenter")?.url)?.authority;
+    return called ? [...this.#parts.authorities, called] : this.#parts.authorities;
   }
 
   /** The node's endpoint of a predefined service, or undefined. The STS belongs to the group, not to a node. */
   endpoint(service: ServiceName): Endpoint | undefined {
-    return this.endpoints.find((endpoint) => endpoint.service === service && endpoint.url !== null);
+    return this.endpoints.find((endpoint) => endpoint.service === service && registeredUrl(endpoint.url));
   }
 
   /**
@@ -95,17 +122,13 @@ export class LookupNode implements NodeFields {
   }
 
   /** A copy with some parts replaced. */
-  with(change: {
-    readonly endpoints?: readonly Endpoint[];
-    readonly warnings?: readonly NodeWarning[];
-    readonly product?: ProductInfo | undefined;
-  }): LookupNode {
-    return new LookupNode(
-      this,
-      change.endpoints ?? this.endpoints,
-      change.warnings ?? this.warnings,
-      change.product ?? this.product,
-    );
+  with(change: Partial<Pick<NodeParts, "endpoints" | "warnings" | "product">>): LookupNode {
+    return new LookupNode(this, { ...this.#parts, ...change });
+  }
+
+  /** A copy with one more warning. */
+  warned(code: WarningCode, message: string): LookupNode {
+    return this.with({ warnings: [...this.warnings, { code, message }] });
   }
 
   /** The node of `vsso discover -o json`. */

@@ -1,39 +1,61 @@
 import { type Authority, formatAuthority } from "../net/authority.ts";
 import type { LookupNode } from "./node.ts";
 import { addressesOf } from "./reachability.ts";
-import { registeredAuthority, registeredUrl } from "./registered-url.ts";
 
-/** The node that bears the name of the given server, or is registered at its authority. */
+export interface OwnNodeContext {
+  /** The server as the caller named it. */
+  readonly given: Authority;
+  /** True when names are resolved elsewhere (a proxy), so that nothing can be learnt by resolving them here. */
+  readonly remoteNames: boolean;
+  /** Asks the given server for its instance UUID; undefined when it has none to tell. */
+  readonly instanceUuid: () => Promise<string | undefined>;
+}
+
+/** The node that is registered at the given authority, else the one that bears the given name. */
 export function nodeNamed(nodes: readonly LookupNode[], given: Authority): LookupNode | undefined {
-  return nodes.find(
-    (node) =>
-      node.instanceName.toLowerCase() === given.host ||
-      registeredAuthority(node.endpoint("vcenter")?.url) === formatAuthority(given),
+  const registered = nodes.filter((node) =>
+    node.authorities.some((authority) => formatAuthority(authority) === formatAuthority(given)),
+  );
+  return (
+    only(registered) ??
+    (registered.length === 0 ? only(nodes.filter((n) => n.names.includes(given.host))) : undefined)
   );
 }
 
-/** The node whose host name resolves to an address of the given host, when it is the only one. */
-export async function nodeAddressed(
+/**
+ * The node that the given server is: by authority and name, by address, and last by asking it for its instance
+ * UUID, under which its vCenter is registered. Undefined when it is none of them, or it cannot be told.
+ */
+export async function findOwnNode(
+  nodes: readonly LookupNode[],
+  context: OwnNodeContext,
+): Promise<LookupNode | undefined> {
+  const { given } = context;
+  const likely =
+    nodeNamed(nodes, given) ?? (context.remoteNames ? undefined : await nodeAddressed(nodes, given));
+  if (likely) return likely;
+  const uuid = (await context.instanceUuid())?.toLowerCase();
+  return uuid === undefined
+    ? undefined
+    : only(nodes.filter((node) => node.serviceId?.toLowerCase() === uuid));
+}
+
+/** The one node whose host resolves to an address of the given one, when all other nodes' hosts resolve elsewhere. */
+async function nodeAddressed(
   nodes: readonly LookupNode[],
   given: Authority,
 ): Promise<LookupNode | undefined> {
-  const addresses = new Set(await addressesOf(given.host));
-  const matches = await Promise.all(
-    nodes.map(async (node) => {
-      const authority = registeredUrl(node.endpoint("vcenter")?.url)?.authority;
-      if (authority?.port !== given.port) return false;
-      return (await addressesOf(authority.host)).some((address) => addresses.has(address));
-    }),
+  const own = new Set(await addressesOf(given.host));
+  const addresses = await Promise.all(
+    nodes.map(async (node) =>
+      (await Promise.all(node.authorities.map(({ host }) => addressesOf(host)))).flat(),
+    ),
   );
-  const found = nodes.filter((_, index) => matches[index]);
-  return found.length === 1 ? found[0] : undefined;
+  if (addresses.some((found) => found.length === 0)) return undefined;
+  const found = only(nodes.filter((_, index) => addresses[index]?.some((address) => own.has(address))));
+  return found?.authorities.some(({ port }) => port === given.port) ? found : undefined;
 }
 
-/** The node whose vCenter has this instance UUID: it is registered under it. */
-export function nodeOfInstance(
-  nodes: readonly LookupNode[],
-  instanceUuid: string | undefined,
-): LookupNode | undefined {
-  if (instanceUuid === undefined) return undefined;
-  return nodes.find((node) => node.serviceId?.toLowerCase() === instanceUuid.toLowerCase());
+function only<T>(items: readonly T[]): T | undefined {
+  return items.length === 1 ? items[0] : undefined;
 }

@@ -1,7 +1,15 @@
 import { VsphereSsoError } from "../errors.ts";
-import { mergeTopologies } from "./merge.ts";
 import type { LookupNode, NodeWarning } from "./node.ts";
+import { registrationKey, type ServiceRegistration, uniteRegistrations } from "./registration.ts";
 import type { LinkedTopology } from "./topology.ts";
+
+export interface ReplicationContext {
+  /** What the given servers listed. */
+  readonly views: readonly (readonly ServiceRegistration[])[];
+  readonly build: (registrations: readonly ServiceRegistration[]) => Promise<LinkedTopology>;
+  /** What the node's own Lookup Service lists. */
+  readonly ask: (node: LookupNode) => Promise<readonly ServiceRegistration[]>;
+}
 
 /** The group with what was found noted on its nodes, and the nodes that could not be asked, in their order. */
 export interface ReplicationReport {
@@ -10,42 +18,36 @@ export interface ReplicationReport {
 }
 
 /**
- * Asks every node's own Lookup Service by `view`, nodes that only another node knows included, and notes on each
- * node what the group has and it does not list.
+ * Asks every node's own Lookup Service, nodes that only another node knows included, and notes on each node what
+ * the group has and it does not list.
  *
- * @throws what `view` throws beyond the errors of this package, and AbortedError.
+ * @throws AbortedError, and what is no error of this package.
  */
-export async function verifyReplication(
-  group: LinkedTopology,
-  view: (node: LookupNode) => Promise<LinkedTopology>,
-): Promise<ReplicationReport> {
-  const answers = new Map<string, LinkedTopology | VsphereSsoError>();
-  let merged = group;
+export async function verifyReplication(context: ReplicationContext): Promise<ReplicationReport> {
+  const answers = new Map<string, readonly ServiceRegistration[] | VsphereSsoError>();
+  let all = uniteRegistrations(context.views);
+  let group = await context.build(all);
   for (let asked = -1; asked !== answers.size; ) {
     asked = answers.size;
+    const unasked = group.nodes.filter((node) => !answers.has(keyOf(node)));
     await Promise.all(
-      merged.nodes
-        .filter((node) => !answers.has(keyOf(node)))
-        .map(async (node) => answers.set(keyOf(node), await view(node).catch(known))),
+      unasked.map(async (node) => answers.set(keyOf(node), await context.ask(node).catch(known))),
     );
-    const views = [...answers.values()].flatMap((answer) =>
+    const lists = [...answers.values()].flatMap((answer) =>
       answer instanceof VsphereSsoError ? [] : [answer],
     );
-    // The given server's view stays first: it decides where two views differ.
-    [merged = group] = mergeTopologies([group, ...views]);
+    // The given servers' views stay first: they decide where two views differ.
+    all = uniteRegistrations([...context.views, ...lists]);
+    if (unasked.length > 0) group = await context.build(all);
   }
-  const all = registrationsOf(merged);
   const failures: { node: LookupNode; error: VsphereSsoError }[] = [];
-  const nodes = merged.nodes.map((node) => {
+  const nodes = group.nodes.map((node) => {
     const answer = answers.get(keyOf(node));
     if (answer instanceof VsphereSsoError) failures.push({ node, error: answer });
-    const warning =
-      answer instanceof VsphereSsoError
-        ? failed(answer)
-        : answer && lag(all, registrationsOf(answer), merged);
-    return warning ? node.with({ warnings: [...node.warnings, warning] }) : node;
+    const warning = answer instanceof VsphereSsoError ? failed(answer) : answer && lag(all, answer, group);
+    return warning ? node.warned(warning.code, warning.message) : node;
   });
-  return { group: { ...merged, nodes }, failures };
+  return { group: { ...group, nodes }, failures };
 }
 
 function known(error: unknown): VsphereSsoError {
@@ -57,32 +59,24 @@ function keyOf(node: LookupNode): string {
   return (node.nodeId ?? node.serviceId ?? node.instanceName).toLowerCase();
 }
 
-/** Registrations by service ID, with the node each names. */
-function registrationsOf(topology: LinkedTopology): Map<string, string | null> {
-  const rows = [...topology.sso, ...topology.other, ...topology.nodes.flatMap((node) => node.endpoints)];
-  return new Map(
-    rows.flatMap((row) => (row.serviceId === null ? [] : [[row.serviceId, row.nodeId] as const])),
-  );
-}
-
 function failed(error: VsphereSsoError): NodeWarning {
   return { code: "REPLICATION_FAILED", message: `its Lookup Service could not be asked: ${error.message}` };
 }
 
 function lag(
-  all: ReadonlyMap<string, string | null>,
-  listed: ReadonlyMap<string, string | null>,
+  all: readonly ServiceRegistration[],
+  listed: readonly ServiceRegistration[],
   group: LinkedTopology,
 ): NodeWarning | undefined {
-  const missing = [...all].filter(([serviceId]) => !listed.has(serviceId));
+  const own = new Set(listed.map(registrationKey));
+  const missing = all.filter((registration) => !own.has(registrationKey(registration)));
   if (missing.length === 0) return undefined;
-  const names = new Set(
-    missing.map(
-      ([, nodeId]) => group.nodes.find((node) => node.nodeId === nodeId)?.instanceName ?? "no node",
-    ),
-  );
+  const nameOf = ({ nodeId = "" }: ServiceRegistration) =>
+    group.nodes.find((node) => node.nodeId?.toLowerCase() === nodeId.toLowerCase())?.instanceName ??
+    "no node";
+  const names = [...new Set(missing.map(nameOf))].sort().join(", ");
   return {
     code: "REPLICATION_LAG",
-    message: `its Lookup Service does not list ${missing.length} registrations of ${[...names].sort().join(", ")}`,
+    message: `its Lookup Service does not list ${missing.length} registrations of ${names}`,
   };
 }

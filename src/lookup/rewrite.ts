@@ -3,29 +3,23 @@ import { AbortedError } from "../errors.ts";
 import { type Authority, authorityOf, formatAuthority } from "../net/authority.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { LookupNode } from "./node.ts";
-import { nodeAddressed, nodeNamed, nodeOfInstance } from "./own-node.ts";
+import { findOwnNode, nodeNamed, type OwnNodeContext } from "./own-node.ts";
 import { unreachableBecause } from "./reachability.ts";
 import { registeredUrl } from "./registered-url.ts";
 import type { LinkedTopology } from "./topology.ts";
 
 /**
- * What to do when the host of a registered URL differs from the host that was given: leave it, put the given
- * authority in its place when the registered host does not resolve or refuses, or do so always.
+ * What to do when a registered URL of the given server does not lead to the authority that was given: leave it, put
+ * the given authority in its place when the registered host does not resolve or refuses, or do so always.
  */
 export type RewritePolicy = "never" | "on-failure" | "always";
 
-export interface RewriteContext {
-  /** The server as the caller named it. */
-  readonly given: Authority;
+export interface RewriteContext extends OwnNodeContext {
   readonly policy: RewritePolicy;
-  /** True when names are resolved elsewhere (a proxy), so that nothing can be learnt by resolving them here. */
-  readonly remoteNames: boolean;
   /** Authorities (`host:port`, lower case) that the caller mapped to an address. */
   readonly mapped: ReadonlySet<string>;
   /** Limit for finding out whether a host can be reached, in ms. */
   readonly probeTimeoutMs: number;
-  /** Asks the given server for its instance UUID; undefined when it has none to tell. */
-  readonly instanceUuid: () => Promise<string | undefined>;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -38,66 +32,80 @@ const rewrites = channel("vsphere-sso:rewrite");
 /**
  * The topology with usable URLs: those of the given server's own node and, of rows without a node, those that can
  * only be its own. URLs of other nodes are never touched.
+ *
+ * @throws AbortedError
  */
 export async function rewriteOwnUrls(
   topology: LinkedTopology,
   context: RewriteContext,
 ): Promise<LinkedTopology> {
   const rows = [...topology.sso, ...topology.other, ...topology.nodes.flatMap((node) => node.endpoints)];
-  const foreign = (row: Endpoint) => {
-    const host = registeredUrl(row.url)?.authority.host;
-    return host !== undefined && host !== context.given.host && !NODE_LOCAL.test(host);
-  };
-  if (context.policy === "never" || !rows.some(foreign)) return topology;
-  const own = await findOwnNode(topology.nodes, context);
+  const known = nodeNamed(topology.nodes, context.given);
+  if (context.policy === "never" || !rows.some(leadsElsewhere(context.given, known))) return topology;
+  const own = known ?? (await findOwnNode(topology.nodes, context));
   if (!own) return topology;
 
   const owned = ownership(own, topology);
+  const elsewhere = leadsElsewhere(context.given, own);
   const reasons = await reasonsToRewrite(
-    rows.filter((row) => foreign(row) && owned(row)),
+    rows.filter((row) => elsewhere(row) && owned(row)),
     context,
   );
   if (reasons.size === 0) return topology;
 
-  const ownPort = registeredUrl(own.endpoint("vcenter")?.url)?.authority.port ?? 443;
+  const ownPort = portOf(own);
   const done = new Map<string, string>();
   const rewrite = (row: Endpoint): Endpoint => {
     const registered = registeredUrl(row.url);
     const from = registered && formatAuthority(registered.authority);
-    const reason = from && foreign(row) && owned(row) ? reasons.get(from) : undefined;
+    const reason = from && elsewhere(row) && owned(row) ? reasons.get(from) : undefined;
     if (!registered || !from || !reason) return row;
-    const to = substitute(registered.url, registered.authority, context.given, ownPort);
+    const url = substitute(registered.url, registered.authority, context.given, ownPort);
+    const to = formatAuthority(authorityOf(new URL(url)));
     if (!done.has(from)) {
-      done.set(from, `${from} ${reason}; ${formatAuthority(authorityOf(new URL(to)))} is used in its place`);
-      rewrites.publish({ from, to: formatAuthority(authorityOf(new URL(to))), reason });
+      done.set(from, `${from} ${reason}; ${to} is used in its place`);
+      rewrites.publish({ from, to, reason });
     }
-    return row.withUrl(to);
+    return row.withUrl(url);
   };
   const sso = topology.sso.map(rewrite);
   const other = topology.other.map(rewrite);
   const endpoints = own.endpoints.map(rewrite);
-  const warnings = [...done.values()].map((message) => ({ code: "URL_REWRITTEN" as const, message }));
-  const adapted = own.with({ endpoints, warnings: [...own.warnings, ...warnings] });
+  let adapted = own.with({ endpoints });
+  for (const message of done.values()) adapted = adapted.warned("URL_REWRITTEN", message);
   return { ...topology, sso, other, nodes: topology.nodes.map((node) => (node === own ? adapted : node)) };
 }
 
-/** The node that the given server is: by name, by address, and last by asking it. */
-async function findOwnNode(
-  nodes: readonly LookupNode[],
-  context: RewriteContext,
-): Promise<LookupNode | undefined> {
-  return (
-    nodeNamed(nodes, context.given) ??
-    (context.remoteNames ? undefined : await nodeAddressed(nodes, context.given)) ??
-    nodeOfInstance(nodes, await context.instanceUuid())
-  );
+/** Port of the node's own endpoint as registered: the only one that the given port can stand for. */
+function portOf(own: LookupNode | undefined): number {
+  return registeredUrl(own?.endpoint("vcenter")?.registeredUrl)?.authority.port ?? 443;
 }
 
-/** Tells which rows are the own node's: by node ID, and without one only where no other node can be meant. */
-function ownership(own: LookupNode, topology: LinkedTopology): (row: Endpoint) => boolean {
-  const hostOf = (row: Endpoint) => registeredUrl(row.url)?.authority.host;
-  const hosts = new Set(own.endpoints.map(hostOf));
+/** Tells which rows lead to another authority than the given one; a service on a port of its own does not. */
+function leadsElsewhere(given: Authority, own: LookupNode | undefined): (row: Endpoint) => boolean {
+  const ownPort = portOf(own);
   return (row) => {
+    const authority = registeredUrl(row.url)?.authority;
+    if (!authority) return false;
+    if (authority.host === given.host)
+      return own !== undefined && authority.port === ownPort && ownPort !== given.port;
+    return !NODE_LOCAL.test(authority.host);
+  };
+}
+
+/**
+ * Tells which rows are the own node's: by node ID, and without one only where no other node can be meant. A host
+ * at which another node is registered is never the own one's.
+ */
+function ownership(own: LookupNode, topology: LinkedTopology): (row: Endpoint) => boolean {
+  const hostOf = (row: Endpoint) => registeredUrl(row.url)?.authority.host ?? "";
+  const hosts = new Set(own.endpoints.map(hostOf));
+  const foreign = new Set(
+    topology.nodes.filter((node) => node !== own).flatMap((node) => node.authorities.map(formatAuthority)),
+  );
+  return (row) => {
+    const authority = registeredUrl(row.url)?.authority;
+    if (authority && foreign.has(formatAuthority(authority))) return false;
     if (row.nodeId !== null) return row.nodeId.toLowerCase() === own.nodeId?.toLowerCase();
     return topology.nodes.length === 1 || hosts.has(hostOf(row)) || row.serviceId === own.serviceId;
   };

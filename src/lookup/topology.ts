@@ -1,18 +1,13 @@
+import { type Authority, formatAuthority } from "../net/authority.ts";
 import { Endpoint } from "./endpoint.ts";
 import { compareNodes, LookupNode, type NodeWarning } from "./node.ts";
-import { registeredUrl } from "./registered-url.ts";
+import { registeredAuthority, registeredUrl } from "./registered-url.ts";
+import type { ServiceRegistration } from "./registration.ts";
 import { PREDEFINED_SERVICES, serviceOf } from "./services.ts";
 import { type SslTrust, sslTrustReader } from "./ssl-trust.ts";
-import type { LookupServiceRegistrationInfo } from "./wsdl-tables.ts";
 
 /** Attribute of a `vcenterserver` registration that holds the vCenter's FQDN or IP address. */
-export const INSTANCE_NAME_ATTRIBUTE = "com.vmware.vim.vcenter.instanceName";
-
-/** A registration with what was wrong with it on the wire. */
-export interface ServiceRegistration extends LookupServiceRegistrationInfo {
-  /** Fields that were missing or could not be read; empty for a sound registration. */
-  readonly issues: readonly string[];
-}
+const INSTANCE_NAME_ATTRIBUTE = "com.vmware.vim.vcenter.instanceName";
 
 /** The registrations of one SSO domain, sorted into nodes. Every endpoint stands in exactly one place. */
 export interface LinkedTopology {
@@ -27,29 +22,29 @@ export interface LinkedTopology {
   readonly other: readonly Endpoint[];
 }
 
-/** Sorts registrations into the nodes of a linked group. What is broken becomes a warning, never an error. */
+/**
+ * Sorts registrations into the nodes of a linked group. What is broken becomes a warning, never an error. Of two
+ * `vcenterserver` registrations of one node that of a `given` server counts.
+ */
 export function buildTopology(
   lookupUrl: string,
   registrations: readonly ServiceRegistration[],
+  given: readonly Authority[] = [],
 ): LinkedTopology {
   const read = sslTrustReader();
   const drafts = new Map<string, NodeDraft>();
   for (const registration of registrations) {
     if (registration.serviceType.type !== "vcenterserver") continue;
-    const key = nodeKey(registration) ?? `service ${registration.serviceId}`;
+    const key = draftKey(registration) ?? "";
     const draft = drafts.get(key);
-    if (draft) draft.duplicate(registration);
+    if (draft) draft.duplicate(registration, given);
     else drafts.set(key, new NodeDraft(registration));
   }
 
   const sso: Endpoint[] = [];
   const other: Endpoint[] = [];
   for (const registration of registrations) {
-    const key =
-      nodeKey(registration) ??
-      // Without a node ID only the registration that makes the node can be told to belong to it.
-      (registration.serviceType.type === "vcenterserver" ? `service ${registration.serviceId}` : undefined);
-    const draft = key === undefined ? undefined : drafts.get(key);
+    const draft = drafts.get(draftKey(registration) ?? "");
     draft?.report(registration);
     for (const endpoint of endpointsOf(registration, read)) {
       draft?.check(endpoint);
@@ -66,8 +61,10 @@ export function buildTopology(
   };
 }
 
-function nodeKey(registration: ServiceRegistration): string | undefined {
-  return registration.nodeId ? registration.nodeId.toLowerCase() : undefined;
+/** The node a registration belongs to. Without a node ID only the one that makes a node can be told to. */
+function draftKey(registration: ServiceRegistration): string | undefined {
+  if (registration.nodeId) return `node ${registration.nodeId.toLowerCase()}`;
+  return registration.serviceType.type === "vcenterserver" ? `service ${registration.serviceId}` : undefined;
 }
 
 function endpointsOf(registration: ServiceRegistration, read: (value: string) => SslTrust): Endpoint[] {
@@ -75,7 +72,7 @@ function endpointsOf(registration: ServiceRegistration, read: (value: string) =>
     nodeId: registration.nodeId || null,
     product: registration.serviceType.product,
     serviceType: registration.serviceType.type,
-    serviceId: registration.serviceId,
+    serviceId: registration.serviceId || null,
     assumed: false,
   };
   if (registration.serviceEndpoints.length === 0) {
@@ -89,34 +86,49 @@ function endpointsOf(registration: ServiceRegistration, read: (value: string) =>
           service: serviceOf(registration, endpoint),
           protocol: endpoint.endpointType.protocol ?? null,
           endpointType: endpoint.endpointType.type ?? null,
-          url: endpoint.url,
+          url: endpoint.url || null,
         },
-        endpoint.sslTrust,
-        read,
+        { sslTrust: endpoint.sslTrust, read },
       ),
   );
+}
+
+/** Host of the vCenter's own endpoint, or of any other of the registration. */
+function vcenterUrl(registration: ServiceRegistration): ReturnType<typeof registeredUrl> {
+  const urls = [
+    ...registration.serviceEndpoints.filter((endpoint) => serviceOf(registration, endpoint) === "vcenter"),
+    ...registration.serviceEndpoints,
+  ].map((endpoint) => registeredUrl(endpoint.url));
+  return urls.find((url) => url !== undefined);
+}
+
+function instanceNameOf(registration: ServiceRegistration): string {
+  return registration.serviceAttributes.find((a) => a.key === INSTANCE_NAME_ATTRIBUTE)?.value ?? "";
 }
 
 /** A node while its registrations are gathered. */
 class NodeDraft {
   readonly endpoints: Endpoint[] = [];
-  readonly #vcenter: ServiceRegistration;
+  /** The `vcenterserver` registrations of the node, the one that counts first. */
+  readonly #vcenters: ServiceRegistration[];
   readonly #warnings = new Map<string, NodeWarning>();
 
   constructor(vcenter: ServiceRegistration) {
-    this.#vcenter = vcenter;
+    this.#vcenters = [vcenter];
   }
 
   #warn(code: NodeWarning["code"], message: string): void {
     this.#warnings.set(`${code} ${message}`, { code, message });
   }
 
-  duplicate(registration: ServiceRegistration): void {
-    this.#warn(
-      "NODE_ID_DUPLICATE",
-      `the registrations ${this.#vcenter.serviceId} and ${registration.serviceId} are both a vcenterserver of this ` +
-        "node ID; one of them is probably stale",
+  duplicate(registration: ServiceRegistration, given: readonly Authority[]): void {
+    const isGiven = given.some(
+      (server) =>
+        instanceNameOf(registration).toLowerCase() === server.host ||
+        registration.serviceEndpoints.some((e) => registeredAuthority(e.url) === formatAuthority(server)),
     );
+    if (isGiven) this.#vcenters.unshift(registration);
+    else this.#vcenters.push(registration);
   }
 
   /** Notes what is wrong with a registration of this node. */
@@ -124,42 +136,33 @@ class NodeDraft {
     for (const issue of registration.issues) {
       this.#warn("FIELD_MISSING", `registration ${registration.serviceId || "without serviceId"}: ${issue}`);
     }
+    for (const { url } of registration.serviceEndpoints) {
+      if (!registeredUrl(url)) {
+        this.#warn("URL_INVALID", `registration ${registration.serviceId} has the unusable URL "${url}"`);
+      }
+    }
   }
 
-  /** Notes what is wrong with an endpoint of this node, its STS endpoints included. */
+  /** Notes what is wrong with the certificates registered for an endpoint of this node. */
   check(endpoint: Endpoint): void {
-    if (endpoint.url !== null && !registeredUrl(endpoint.url)) {
-      this.#warn("URL_INVALID", `registration ${endpoint.serviceId} has the unusable URL "${endpoint.url}"`);
-    }
     for (const trust of endpoint.sslTrust) {
       if ("error" in trust) {
         this.#warn(
           "SSL_TRUST_UNREADABLE",
           `sslTrust of ${endpoint.url ?? endpoint.serviceId}: ${trust.error}`,
         );
+      } else if (Date.parse(trust.notAfter) < Date.now()) {
+        const { sha256, notAfter } = trust;
+        this.#warn("SSL_TRUST_EXPIRED", `the registered certificate ${sha256} expired at ${notAfter}`);
       }
     }
   }
 
   finish(): LookupNode {
-    const vcenter = this.#vcenter;
-    const own = this.endpoints.find((endpoint) => endpoint.service === "vcenter") ?? this.endpoints[0];
-    const host = registeredUrl(own?.url)?.authority.host ?? "";
-    const registeredName = vcenter.serviceAttributes.find((a) => a.key === INSTANCE_NAME_ATTRIBUTE)?.value;
-    const instanceName = registeredName || host || vcenter.serviceId;
-
-    if (!vcenter.nodeId) {
-      this.#warn(
-        "NODE_ID_MISSING",
-        `registration ${vcenter.serviceId} names no node: its other services cannot be found`,
-      );
-    }
-    if (!registeredName) {
-      this.#warn(
-        "INSTANCE_NAME_MISSING",
-        `registration ${vcenter.serviceId} has no ${INSTANCE_NAME_ATTRIBUTE}`,
-      );
-    }
+    const [vcenter] = this.#vcenters as [ServiceRegistration];
+    const host = vcenterUrl(vcenter)?.authority.host ?? "";
+    const instanceName = instanceNameOf(vcenter) || host || vcenter.serviceId;
+    this.#reportVcenters(vcenter);
     for (const { name, title } of PREDEFINED_SERVICES) {
       // The STS is the group's: a node without one of its own is sound.
       if (name !== "sso" && !this.endpoints.some((endpoint) => endpoint.service === name)) {
@@ -175,8 +178,41 @@ class NodeDraft {
         serviceId: vcenter.serviceId || null,
         version: vcenter.serviceVersion,
       },
-      this.endpoints,
-      [...this.#warnings.values()],
+      {
+        endpoints: this.#ownFirst(vcenter),
+        warnings: [...this.#warnings.values()],
+        names: this.#vcenters.map(instanceNameOf).filter(Boolean),
+        authorities: this.#vcenters.flatMap((registration) => vcenterUrl(registration)?.authority ?? []),
+      },
     );
+  }
+
+  /** A stale `vcenterserver` registration must not come before the one that counts. */
+  #ownFirst(vcenter: ServiceRegistration): Endpoint[] {
+    if (this.#vcenters.length === 1) return this.endpoints;
+    const isOwn = (endpoint: Endpoint) => endpoint.serviceId === vcenter.serviceId;
+    return [...this.endpoints.filter(isOwn), ...this.endpoints.filter((endpoint) => !isOwn(endpoint))];
+  }
+
+  #reportVcenters(vcenter: ServiceRegistration): void {
+    for (const stale of this.#vcenters.slice(1)) {
+      this.#warn(
+        "NODE_ID_DUPLICATE",
+        `the registrations ${vcenter.serviceId} and ${stale.serviceId} are both a vcenterserver of this node ID; ` +
+          "one of them is probably stale",
+      );
+    }
+    if (!vcenter.nodeId) {
+      this.#warn(
+        "NODE_ID_MISSING",
+        `registration ${vcenter.serviceId} names no node: its other services cannot be found`,
+      );
+    }
+    if (!instanceNameOf(vcenter)) {
+      this.#warn(
+        "INSTANCE_NAME_MISSING",
+        `registration ${vcenter.serviceId} has no ${INSTANCE_NAME_ATTRIBUTE}`,
+      );
+    }
   }
 }

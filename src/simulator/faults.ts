@@ -1,7 +1,7 @@
 import { InvalidArgumentError } from "../errors.ts";
 
 /** One of the services a client looks for by the documented filters. */
-export type PredefinedService = "sso" | "vapi" | "vcenter" | "sms" | "pbm" | "eam";
+export type ServiceName = "sso" | "vapi" | "vcenter" | "sms" | "pbm" | "eam";
 
 /** What goes wrong in a simulated group. Node numbers start at 1. */
 export interface SimulatorFaults {
@@ -10,7 +10,7 @@ export interface SimulatorFaults {
   /** Registered URLs of these nodes have the instance name (which no DNS resolves) for `127.0.0.1:port`. */
   readonly unresolvableUrls?: readonly number[];
   /** Services that are not registered: `sms` and `pbm` lose their endpoint, the others their registrations. */
-  readonly missingServices?: readonly { readonly node: number; readonly service: PredefinedService }[];
+  readonly missingServices?: readonly { readonly node: number; readonly service: ServiceName }[];
   /** `node` does not (yet) know the registrations of `missing`. */
   readonly replicationLag?: readonly { readonly node: number; readonly missing: number }[];
   /** Wait before each answer, in milliseconds. */

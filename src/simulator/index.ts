@@ -4,7 +4,7 @@
  * @module
  */
 
-export type { PredefinedService, SimulatorFaults } from "./faults.ts";
+export type { ServiceName, SimulatorFaults } from "./faults.ts";
 export type { ReceivedRequest } from "./server.ts";
 export {
   type Simulator,

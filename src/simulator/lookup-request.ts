@@ -28,17 +28,16 @@ const XSD_TYPES: Readonly<Record<string, readonly string[]>> = {
 const BOOLEAN = /^\s*(true|false|1|0)\s*$/;
 
 /**
- * The interface version a SOAPAction asks for: `urn:lookup/2.0`, `urn:lookup/3.0`, or `lookup/<version>`, quoted
- * or not. Without one the oldest is meant, as VMOMI servers read it.
+ * The interface version a SOAPAction asks for: `urn:lookup/<version>` or `lookup/<version>`, quoted or not. Without
+ * one the oldest is meant, as VMOMI servers read it.
  *
  * @throws VmomiFault for any other action.
  */
 export function lookupVersion(soapAction: string | undefined): LookupVersion {
   const action = (soapAction ?? "").trim().replace(/^"(.*)"$/, "$1");
-  if (action === "" || action === "urn:lookup/2.0") return 2;
-  if (action === "urn:lookup/3.0") return 3;
-  const bare = /^lookup\/(\d+)(\.\d+)*$/.exec(action);
-  if (bare) return Number(bare[1]) >= 3 ? 3 : 2;
+  if (action === "") return 2;
+  const version = /^(?:urn:)?lookup\/(\d+)(\.\d+)*$/.exec(action)?.[1];
+  if (version !== undefined) return Number(version) >= 3 ? 3 : 2;
   throw new VmomiFault("InvalidRequest", `Unsupported version URI "${action}"`, {
     faultCode: "VersionMismatchFaultCode",
   });

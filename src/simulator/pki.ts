@@ -1,10 +1,12 @@
 import { generateKeyPair, type KeyObject, randomBytes } from "node:crypto";
 import { promisify } from "node:util";
+import { AbortedError } from "../errors.ts";
 import { type DistinguishedName, issueCertificate } from "./certificate.ts";
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 const RSA_BITS = 2048;
+const PARALLEL_KEYS = 4;
 
 interface KeyPair {
   readonly publicKey: KeyObject;
@@ -34,13 +36,20 @@ export interface Pki {
 /**
  * Makes an authority, and for every name a served and a superseded certificate; the authority's PEM alone is
  * enough for clients to verify them. Keys are RSA, made in parallel.
+ *
+ * @throws AbortedError
  */
-export async function createPki(names: readonly string[], ssoDomain: string): Promise<Pki> {
-  const [authorityKeys, oldKeys, subjects] = await Promise.all([
-    newKeys(),
-    newKeys(),
-    Promise.all(names.map(async (name) => ({ name, keys: await newKeys() }))),
-  ]);
+export async function createPki(
+  names: readonly string[],
+  ssoDomain: string,
+  signal?: AbortSignal,
+): Promise<Pki> {
+  const [authorityKeys, oldKeys, ...nodeKeys] = (await makeKeys(names.length + 2, signal)) as [
+    KeyPair,
+    KeyPair,
+    ...KeyPair[],
+  ];
+  const subjects = nodeKeys.map((keys, index) => ({ name: names[index] ?? "", keys }));
   const now = Date.now();
   const issuer: DistinguishedName = [
     ["CN", "CA"],
@@ -92,8 +101,25 @@ export async function createPki(names: readonly string[], ssoDomain: string): Pr
   return { ca, nodes };
 }
 
-function newKeys(): Promise<KeyPair> {
-  return promisify(generateKeyPair)("rsa", { modulusLength: RSA_BITS });
+/** A few at a time: one that is being made cannot be called off. */
+async function makeKeys(count: number, signal: AbortSignal | undefined): Promise<readonly KeyPair[]> {
+  const made: KeyPair[] = [];
+  let begun = 0;
+  const next = async (): Promise<void> => {
+    while (begun < count) {
+      checkAborted(signal);
+      begun++;
+      made.push(await promisify(generateKeyPair)("rsa", { modulusLength: RSA_BITS }));
+    }
+  };
+  await Promise.all(Array.from({ length: PARALLEL_KEYS }, next));
+  return made;
+}
+
+/** @throws AbortedError once the signal has fired. */
+export function checkAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted)
+    throw new AbortedError("The start of the simulator was aborted", { cause: signal.reason });
 }
 
 function pem(der: Buffer): string {

@@ -1,4 +1,4 @@
-import type { PredefinedService } from "./faults.ts";
+import type { ServiceName } from "./faults.ts";
 
 /** Solution user (or administrator) that owns a registration. */
 export type Owner = "vpxd" | "vpxd-extension" | "vsphere-webclient" | "machine" | "administrator";
@@ -11,7 +11,7 @@ export interface EndpointTemplate {
   /** URL for callers on the node itself; with a path it becomes the attribute `cis.common.ep.localurl`. */
   readonly local?: string;
   /** The predefined service this endpoint is, where that is less than its whole registration. */
-  readonly service?: PredefinedService;
+  readonly service?: ServiceName;
   readonly attributes?: Readonly<Record<string, string>>;
 }
 
@@ -25,7 +25,7 @@ export interface ServiceTemplate {
   readonly owner: Owner;
   readonly endpoints: readonly EndpointTemplate[];
   /** The predefined service this registration is, as a whole. */
-  readonly service?: PredefinedService;
+  readonly service?: ServiceName;
   /**
    * How the service ID looks: a bare UUID, `<site>:<UUID>` as SSO rows have it, or the machine ID with this
    * word behind it. Default bare.

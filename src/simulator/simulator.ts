@@ -5,7 +5,7 @@ import { join, resolve } from "node:path";
 import { ConnectionError, InvalidArgumentError } from "../errors.ts";
 import { FaultPlan, type SimulatorFaults } from "./faults.ts";
 import { createNode, instanceNameOf, type SimulatedGroup } from "./group.ts";
-import { createPki } from "./pki.ts";
+import { checkAborted, createPki } from "./pki.ts";
 import { DEFAULT_RELEASE, findRelease } from "./release.ts";
 import { NodeServer, type ReceivedRequest } from "./server.ts";
 
@@ -24,6 +24,8 @@ export interface SimulatorOptions {
   readonly ssoDomain?: string;
   /** What goes wrong from the start. Default nothing. */
   readonly faults?: SimulatorFaults;
+  /** Ends the start; a simulator that runs is ended by `close()`. */
+  readonly signal?: AbortSignal;
   /** Takes one line for every request answered. Default: none is kept. */
   readonly log?: (line: string) => void;
 }
@@ -75,21 +77,24 @@ export interface Simulator extends AsyncDisposable {
  * await simulator.close();
  * ```
  *
- * @throws InvalidArgumentError for options out of range, or a port that is taken.
+ * @throws InvalidArgumentError for options out of range, or a port that is taken; AbortedError.
  * @throws ConnectionError when the system gives no port on the loopback address.
  */
 export async function startSimulator(options: SimulatorOptions = {}): Promise<Simulator> {
-  const { nodes = 3, port = 0, ssoDomain = "vsphere.local", faults = {}, log } = options;
+  const { nodes = 3, port = 0, ssoDomain = "vsphere.local", faults = {}, log, signal } = options;
   const release = findRelease(options.release ?? DEFAULT_RELEASE);
   checkOptions(nodes, port, ssoDomain);
   const state: State = { group: undefined, plan: new FaultPlan(faults, nodes), requests: [] };
   const names = [...Array(nodes).keys()].map((index) => instanceNameOf(index + 1));
-  const pki = await createPki(names, ssoDomain);
+  const pki = await createPki(names, ssoDomain, signal);
   const servers = pki.nodes.map((certificates, index) => nodeServer(certificates, index, state, log));
   let directory: string | undefined;
   try {
     const ports: number[] = [];
-    for (const [index, server] of servers.entries()) ports.push(await listen(server, port && port + index));
+    for (const [index, server] of servers.entries()) {
+      checkAborted(signal);
+      ports.push(await listen(server, port && port + index));
+    }
     const group: SimulatedGroup = {
       release,
       ssoDomain,

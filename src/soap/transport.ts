@@ -1,6 +1,11 @@
+import type { ServedCertificate } from "../errors.ts";
+import type { Authority } from "../net/authority.ts";
+
 /** What SOAP needs of a transport; `Transport` of `src/net` is one. */
 export interface SoapTransport {
   request(url: string, request: SoapTransportRequest): Promise<SoapTransportResponse>;
+  /** The certificate that a server presented on the last connection; undefined before the first. */
+  servedCertificate?(authority: Authority): ServedCertificate | undefined;
 }
 
 export interface SoapTransportRequest {

@@ -141,7 +141,7 @@ describe("vsso simulate", () => {
   it.each(["6.5", "8", "8.0", "8.0.4", "9", "9.0.1", ""])("has no release %j", async (release) => {
     const result = await vsso(["simulate", "--release", release, "-o", "json"]);
     expect(result).toMatchObject({ code: 2, out: "" });
-    expect(jsonError(result).code).toBe("USAGE");
+    expect(jsonError(result).code).toBe("INVALID_ARGUMENT");
   });
 
   it("does not start on a port that is taken", async () => {

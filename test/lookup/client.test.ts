@@ -18,6 +18,10 @@ import {
   vcenter,
 } from "../helpers/soap-server.ts";
 
+const SERVICE_CONTENT = envelope(
+  '<RetrieveServiceContentResponse xmlns="urn:lookup"><returnval><lookupService type="L">l</lookupService><serviceRegistration type="LookupServiceRegistration">other</serviceRegistration><deploymentInformationService type="D">d</deploymentInformationService><l10n type="N">n</l10n></returnval></RetrieveServiceContentResponse>',
+);
+
 /** What LookupService.list gives, or throws, when the server answers so. */
 async function listOf(reply: SoapReply) {
   await using server = await soapServer(() => reply);
@@ -122,6 +126,29 @@ describe("against the simulator", () => {
     );
   });
 
+  test("finds a service by its documented filters, either answer counts", async () => {
+    const before = simulator.requests.length;
+    const eam = await lookup.find("eam");
+    expect(eam.map((r) => r.serviceEndpoints.map((e) => e.endpointType.type))).toEqual(
+      Array(3).fill(["com.vmware.cis.cs.eam.sdk"]),
+    );
+    expect(simulator.requests.length - before).toBe(2);
+    const { nodeId } = simulator.servers[0]!;
+    expect((await lookup.find("pbm", { nodeId })).map((r) => r.nodeId)).toEqual([nodeId]);
+    const types = (await lookup.find("sso")).map((r) => r.serviceType.type);
+    expect(new Set(types)).toEqual(new Set(["cs.identity", "sso:sts"]));
+  });
+
+  test("tells of a certificate that is not the registered one, on the node that was asked", async () => {
+    simulator.faults = { staleSslTrust: [1, 2] };
+    try {
+      const nodes = await lookup.nodes();
+      expect(nodes.map((node) => node.warnings.map((w) => w.code))).toEqual([[], ["SSL_TRUST_STALE"], []]);
+    } finally {
+      simulator.faults = {};
+    }
+  });
+
   test("does not count missing services as found", async () => {
     simulator.faults = { missingServices: [{ node: 2, service: "eam" }] };
     try {
@@ -175,13 +202,7 @@ describe("requests", () => {
 
   test("asks for the references when the well-known one is not the server's", async () => {
     await using server = await soapServer(({ body }) => {
-      if (body.includes("RetrieveServiceContent")) {
-        return {
-          body: envelope(
-            '<RetrieveServiceContentResponse xmlns="urn:lookup"><returnval><lookupService type="L">l</lookupService><serviceRegistration type="LookupServiceRegistration">other</serviceRegistration><deploymentInformationService type="D">d</deploymentInformationService><l10n type="N">n</l10n></returnval></RetrieveServiceContentResponse>',
-          ),
-        };
-      }
+      if (body.includes("RetrieveServiceContent")) return { body: SERVICE_CONTENT };
       if (body.includes(">other<")) return { body: listAnswer(vcenter("vc", "n1", "https://vc/sdk")) };
       return {
         status: 500,
@@ -194,6 +215,32 @@ describe("requests", () => {
     expect((await lookup.nodes()).length).toBe(1);
     expect((await lookup.nodes()).length).toBe(1);
     expect(server.requests.length).toBe(4);
+  });
+
+  test("asks for the references once, and one caller's abort is not another's", async () => {
+    await using server = await soapServer(({ body }) => {
+      if (body.includes("RetrieveServiceContent")) return { body: SERVICE_CONTENT };
+      if (body.includes(">other<")) return { body: listAnswer(registration({})) };
+      if (body.includes("GetLocale")) {
+        return {
+          body: envelope(
+            '<GetLocaleResponse xmlns="urn:lookup"><returnval>en</returnval></GetLocaleResponse>',
+          ),
+        };
+      }
+      return { status: 500, body: fault('<ManagedObjectNotFoundFault xmlns="urn:lookup"/>') };
+    });
+    await using lookup = new LookupService("vc", { lookupUrl: `${server.url}/ls` });
+    const lists = await Promise.all([lookup.list(), lookup.list()]);
+    expect(lists.map((list) => list.length)).toEqual([1, 1]);
+
+    await using fresh = new LookupService("vc", { lookupUrl: `${server.url}/ls` });
+    const abort = new AbortController();
+    const aborted = fresh.getLocale({ signal: abort.signal });
+    const other = fresh.getLocale();
+    abort.abort();
+    await expect(aborted).rejects.toMatchObject({ code: "ABORTED" });
+    expect(await other).toBe("en");
   });
 
   test("says that a Lookup Service of vSphere 5 is too old", async () => {

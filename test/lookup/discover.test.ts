@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from "vitest";
 import { type DiscoverOptions, type Discovery, discover } from "../../src/lookup/index.ts";
 import { type Simulator, type SimulatorOptions, startSimulator } from "../../src/simulator/index.ts";
-import { envelope, soapServer } from "../helpers/soap-server.ts";
+import { envelope, fault, soapServer } from "../helpers/soap-server.ts";
 
 const running: Simulator[] = [];
 afterEach(async () => {
@@ -182,7 +182,7 @@ describe("without a usable Lookup Service", () => {
 
   /** Discovers a TLS server that answers 404 everywhere but at /sdk. */
   async function discoverLone(sdk: string | undefined): Promise<{ found: Discovery; authority: string }> {
-    await using server = await tlsServer((path) => (path === "/sdk" ? sdk : undefined));
+    await using server = await tlsServer((path) => (path === "/sdk" && sdk ? { body: sdk } : undefined));
     return {
       found: await discover([server.authority], { trust: { ca: server.ca } }),
       authority: server.authority,
@@ -215,6 +215,66 @@ describe("without a usable Lookup Service", () => {
       code: "UNSUPPORTED",
       message: expect.stringContaining("ESXi"),
     });
+  });
+
+  test("a Lookup Service that is down is no reason to fail, a damaged answer is", async () => {
+    for (const [reply, outcome] of [
+      [{ status: 503, body: "no healthy upstream" }, "assumed"],
+      [{ status: 404, body: "<html>" }, "assumed"],
+      [{ status: 200, body: envelope('<ListResponse xmlns="urn:lookup"></ListResponse>') }, "assumed"],
+      [{ status: 200, body: "" }, "RESPONSE_EMPTY"],
+      [
+        { status: 200, body: envelope('<ListResponse xmlns="urn:lookup"><returnval>').slice(0, -30) },
+        "RESPONSE_TRUNCATED",
+      ],
+      [{ status: 429, body: "slow down" }, "HTTP_STATUS"],
+      [{ status: 500, body: fault('<SystemErrorFault xmlns="urn:lookup"/>') }, "SYSTEM_ERROR"],
+    ] as const) {
+      await using server = await tlsServer((path) =>
+        path === "/sdk"
+          ? { body: about("VirtualCenter", "") }
+          : path === "/lookupservice/sdk"
+            ? reply
+            : undefined,
+      );
+      const found = await discover([server.authority], { trust: { ca: server.ca }, retry: false });
+      const told = found.errors[0]?.error.code ?? (found.groups[0]!.sso[0]!.assumed ? "assumed" : "listed");
+      expect([reply.status, told]).toEqual([reply.status, outcome]);
+    }
+  });
+
+  test("an abort while a vCenter is asked what it is stays an abort", async () => {
+    const abort = new AbortController();
+    await using server = await tlsServer((path) => {
+      if (path === "/sdk") abort.abort();
+      return undefined;
+    });
+    const pending = discover([server.authority], { trust: { ca: server.ca }, signal: abort.signal });
+    await expect(pending).rejects.toMatchObject({ code: "ABORTED" });
+  });
+
+  test("a vCenter that another server lists is no group of its own", async () => {
+    const simulator = await group({ nodes: 1 });
+    const [listed] = (await discover([simulator.servers[0]!.url], trusting(simulator))).groups[0]!.nodes;
+    await using server = await tlsServer((path) =>
+      path === "/sdk"
+        ? { body: about("VirtualCenter", `<instanceUuid>${listed!.serviceId}</instanceUuid>`) }
+        : undefined,
+    );
+    const found = await discover([simulator.servers[0]!.url, server.authority], {
+      trust: { ca: [simulator.ca, server.ca] },
+    });
+    expect(names(found)).toEqual([["vc01.sim.example"]]);
+    expect(found.groups[0]!.nodes[0]!.warnings.map((w) => w.code)).toEqual(["LOOKUP_UNAVAILABLE"]);
+  });
+
+  test("an assumed node is not asked for its replication", async () => {
+    await using server = await tlsServer((path) =>
+      path === "/sdk" ? { body: about("VirtualCenter", "<instanceUuid>u</instanceUuid>") } : undefined,
+    );
+    const found = await discover([server.authority], { trust: { ca: server.ca }, verifyReplication: true });
+    expect(found.errors).toEqual([]);
+    expect(found.groups.length).toBe(1);
   });
 
   test("anything else fails as it failed", async () => {
@@ -255,17 +315,19 @@ interface TlsServer extends AsyncDisposable {
   readonly ca: string;
 }
 
-async function tlsServer(answer: (path: string) => string | undefined): Promise<TlsServer> {
+async function tlsServer(
+  answer: (path: string) => { readonly status?: number; readonly body: string } | undefined,
+): Promise<TlsServer> {
   const { createServer } = await import("node:https");
   const { makeSelfSigned, LOOPBACK_NAMES } = await import("../helpers/certificates.ts");
   const identity = await makeSelfSigned("lone", { names: [...LOOPBACK_NAMES] });
   const server = createServer({ key: identity.key, cert: identity.cert }, (request, response) => {
-    const body = answer(request.url ?? "");
+    const reply = answer(request.url ?? "") ?? { status: 404, body: "<html>not here</html>" };
     request.resume();
-    response.writeHead(body === undefined ? 404 : 200, {
-      "content-type": body === undefined ? "text/html" : "text/xml",
+    response.writeHead(reply.status ?? 200, {
+      "content-type": reply.body.startsWith("<html") ? "text/html" : "text/xml",
     });
-    response.end(body ?? "<html>not here</html>");
+    response.end(reply.body);
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const address = server.address();

@@ -3,6 +3,7 @@ import { NodeMatchError } from "../../src/errors.ts";
 import { Endpoint } from "../../src/lookup/endpoint.ts";
 import { matchNode } from "../../src/lookup/match.ts";
 import { LookupNode } from "../../src/lookup/node.ts";
+import { authorityOf } from "../../src/net/authority.ts";
 
 function node(nodeId: string, instanceName: string, url: string): LookupNode {
   const endpoint = new Endpoint({
@@ -19,8 +20,7 @@ function node(nodeId: string, instanceName: string, url: string): LookupNode {
   const host = new URL(url).hostname.replace(/^\[|\]$/g, "");
   return new LookupNode(
     { nodeId, instanceName, host, siteId: "s", serviceId: nodeId, version: "8" },
-    [endpoint],
-    [],
+    { endpoints: [endpoint], warnings: [], names: [instanceName], authorities: [authorityOf(new URL(url))] },
   );
 }
 

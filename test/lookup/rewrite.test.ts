@@ -29,9 +29,8 @@ describe("against a group whose names do not resolve", () => {
     const topology = await ask().finally(() => unsubscribe("vsphere-sso:rewrite", note));
     const [first, second] = topology.nodes;
     expect(first!.endpoint("vapi")?.url).toBe(`https://${authority(0)}/api`);
-    expect(topology.sso.filter((e) => e.nodeId === first!.nodeId).map((e) => new URL(e.url!).host)).toEqual(
-      expect.arrayContaining([authority(0)]),
-    );
+    const own = topology.sso.filter((e) => e.nodeId === first!.nodeId);
+    expect(own.map((e) => e.url)).toEqual([`https://${authority(0)}/sts/STSService/vsphere.local`]);
     expect(first!.warnings.map((w) => w.code)).toContain("URL_REWRITTEN");
     expect(second!.warnings).toEqual([]);
     expect(events).toContainEqual(
@@ -132,7 +131,7 @@ describe("by name alone", () => {
     );
     const { nodes } = await topology({ rewrite: "always" });
     expect(nodes[0]!.endpoints.map((e) => e.url)).toEqual([
-      "https://vc01.invalid:443/sdk",
+      "https://vc01.invalid:8443/sdk",
       "http://localhost:8085/api",
       "https://[::1]:1/",
     ]);
@@ -159,6 +158,79 @@ describe("by name alone", () => {
     answer = listAnswer(vcenter("vc01.invalid", "n1", "https://pnid.invalid:443/sdk"));
     const { nodes } = await topology({ proxy: "http://127.0.0.1:9", noProxy: "127.0.0.1" });
     expect(nodes[0]!.endpoint("vcenter")?.url).toBe("https://pnid.invalid:443/sdk");
+  });
+
+  test("the given port takes the place of the own one under the same name, and of no other", async () => {
+    answer = listAnswer(
+      vcenter("vc01.invalid", "n1", "https://vc01.invalid:443/sdk"),
+      registration({
+        serviceId: "a",
+        nodeId: "n1",
+        type: "x",
+        endpoints: [{ url: "https://vc01.invalid:5480/" }],
+      }),
+    );
+    const { nodes } = await topology();
+    expect(nodes[0]!.endpoints.map((e) => e.url)).toEqual([
+      "https://vc01.invalid:8443/sdk",
+      "https://vc01.invalid:5480/",
+    ]);
+  });
+
+  test("a node that is registered at the given authority comes before one that bears the name", async () => {
+    answer = listAnswer(
+      vcenter("vc01.invalid", "a", "https://a.invalid/sdk"),
+      vcenter("b", "b", "https://vc01.invalid:8443/sdk"),
+      registration({ serviceId: "x", nodeId: "b", type: "x", endpoints: [{ url: "https://b.invalid/x" }] }),
+    );
+    const { nodes } = await topology();
+    expect(Object.fromEntries(nodes.map((node) => [node.nodeId, node.endpoints.map((e) => e.url)]))).toEqual({
+      a: ["https://a.invalid/sdk"],
+      b: ["https://vc01.invalid:8443/sdk", "https://vc01.invalid:443/x"],
+    });
+  });
+
+  test("of two nodes that bear the name neither is taken for the server", async () => {
+    answer = listAnswer(
+      vcenter("vc01.invalid", "a", "https://a.invalid/sdk", { serviceId: "sa" }),
+      vcenter("vc01.invalid", "b", "https://b.invalid/sdk", { serviceId: "sb" }),
+    );
+    const { nodes } = await topology({ rewrite: "always" });
+    expect(nodes.map((node) => node.endpoints[0]!.url)).toEqual([
+      "https://a.invalid/sdk",
+      "https://b.invalid/sdk",
+    ]);
+  });
+
+  test("an own row at another node's authority is that node's and stays", async () => {
+    answer = listAnswer(
+      vcenter("vc01.invalid", "a", "https://a.invalid/sdk"),
+      vcenter("vc02.invalid", "b", "https://b.invalid/sdk"),
+      registration({ serviceId: "x", nodeId: "a", type: "x", endpoints: [{ url: "https://b.invalid/api" }] }),
+    );
+    const { nodes } = await topology({ rewrite: "always" });
+    expect(nodes[0]!.endpoints.map((e) => e.url)).toEqual([
+      "https://vc01.invalid:8443/sdk",
+      "https://b.invalid/api",
+    ]);
+  });
+
+  test("a rewritten node answers to its registered names and to the given one", async () => {
+    answer = listAnswer(
+      vcenter("vc01.invalid", "a", "https://pnid.invalid:443/sdk"),
+      vcenter("vc02.invalid", "b", "https://vc02.invalid/sdk"),
+    );
+    await using lookup = new LookupService("vc01.invalid:8443", { lookupUrl: `${url}/ls` });
+    for (const name of [
+      "vc01.invalid:8443",
+      "https://vc01.invalid:8443/ui",
+      "pnid",
+      "pnid.invalid:443",
+      "https://pnid.invalid",
+      "vc01",
+    ]) {
+      expect((await lookup.node(name)).nodeId).toBe("a");
+    }
   });
 
   test("an abort while hosts are probed is an abort, not a verdict on the host", async () => {
@@ -198,7 +270,7 @@ describe("by name alone", () => {
       "https://vc01.invalid:8443/sdk",
       "ldap://pnid.invalid",
       "https://a b/",
-      "",
+      null,
       "/relative",
     ]);
   });

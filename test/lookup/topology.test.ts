@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { LinkedTopology, LookupServiceOptions, ServiceRegistration } from "../../src/lookup/index.ts";
-import { LookupService } from "../../src/lookup/index.ts";
-import { makeSelfSigned } from "../helpers/certificates.ts";
+import { LookupService, matchNode } from "../../src/lookup/index.ts";
+import { type CertificateOptions, makeSelfSigned } from "../helpers/certificates.ts";
 import { listAnswer, registration, soapServer, vcenter } from "../helpers/soap-server.ts";
 
 /** The topology a client makes of these registrations. */
@@ -159,9 +159,9 @@ describe("endpoints", () => {
   });
 });
 
-async function certificate(): Promise<{ pem: string; sha256: string }> {
+async function certificate(options: CertificateOptions = {}): Promise<{ pem: string; sha256: string }> {
   const { X509Certificate } = await import("node:crypto");
-  const identity = await makeSelfSigned("leaf");
+  const identity = await makeSelfSigned("leaf", options);
   return { pem: identity.cert, sha256: new X509Certificate(identity.cert).fingerprint256 };
 }
 
@@ -214,11 +214,64 @@ describe("nodes", () => {
       "<returnval><serviceVersion>1</serviceVersion><ownerId>o</ownerId><serviceType><type>cs.x</type></serviceType><nodeId>n1</nodeId><siteId>s</siteId></returnval>",
     ]);
     expect(topology.nodes.length).toBe(1);
-    expect(
-      topology.nodes[0]!.warnings.filter((w) => w.code === "FIELD_MISSING")
-        .map((w) => w.message)
-        .join(),
-    ).toMatch(/serviceType\.product.*missing|serviceId.*missing/);
+    const messages = topology.nodes[0]!.warnings.filter((w) => w.code === "FIELD_MISSING").map(
+      (w) => w.message,
+    );
+    expect(messages.join()).toMatch(/serviceType\.product: missing/);
+    expect(messages.join()).toMatch(/serviceId: missing/);
+  });
+
+  test("the given server's registration counts where two are of one node, and all its names match", async () => {
+    const topology = await topologyOf([
+      vcenter("old.corp.example", "n1", "https://old.corp.example/sdk"),
+      vcenter("vc01.corp.example", "n1", "https://vc01.corp.example/sdk"),
+    ]);
+    expect(topology.nodes.map((n) => [n.instanceName, n.host, n.serviceId])).toEqual([
+      ["vc01.corp.example", "vc01.corp.example", "vc-vc01.corp.example"],
+    ]);
+    expect(topology.nodes[0]!.endpoint("vcenter")?.url).toBe("https://vc01.corp.example/sdk");
+    expect(topology.nodes[0]!.endpoints.length).toBe(2);
+    expect((await matchNode(topology.nodes, "old")).nodeId).toBe("n1");
+  });
+
+  test("give the first endpoint that can be called", async () => {
+    await using server = await soapServer(() => ({
+      body: listAnswer(
+        vcenter("vc01.corp.example", "n1", "not a url"),
+        ...["", "https://vc01.corp.example/api"].map((url, index) =>
+          registration({
+            serviceId: `vapi-${index}`,
+            nodeId: "n1",
+            type: "cs.vapi",
+            endpoints: [{ url, protocol: "vapi.json.https.public", type: "com.vmware.vapi.endpoint" }],
+          }),
+        ),
+        registration({
+          serviceId: "sts-bad",
+          type: "cs.identity",
+          nodeId: "n1",
+          endpoints: [{ ...STS, url: "" }],
+        }),
+        registration({ serviceId: "sts", type: "cs.identity", endpoints: [STS] }),
+      ),
+    }));
+    await using lookup = new LookupService("vc01.corp.example", { lookupUrl: `${server.url}/ls` });
+    expect((await lookup.endpoint("vapi")).url).toBe("https://vc01.corp.example/api");
+    expect((await lookup.endpoint("sso")).url).toBe(STS.url);
+    await expect(lookup.endpoint("vcenter")).rejects.toMatchObject({ code: "ENDPOINT_NOT_FOUND" });
+    const [node] = await lookup.nodes();
+    expect(node!.warnings.filter((w) => w.code === "URL_INVALID").length).toBe(3);
+  });
+
+  test("tell of a registered certificate that has expired", async () => {
+    const { pem } = await certificate({ notBeforeDays: -20, notAfterDays: -10 });
+    const base64 = pem.replace(/-----[^-]+-----|\s/g, "");
+    const topology = await topologyOf([
+      vcenter("vc", "n1", "https://vc/sdk", {
+        endpoints: [{ url: "https://vc/sdk", sslTrust: [base64, base64] }],
+      }),
+    ]);
+    expect(codes(topology).filter((code) => code === "SSL_TRUST_EXPIRED").length).toBe(1);
   });
 
   test("an empty group is no error", async () => {

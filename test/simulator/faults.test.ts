@@ -1,7 +1,7 @@
 import { X509Certificate } from "node:crypto";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { InvalidArgumentError } from "../../src/errors.ts";
-import { type PredefinedService, type Simulator, startSimulator } from "../../src/simulator/index.ts";
+import { type ServiceName, type Simulator, startSimulator } from "../../src/simulator/index.ts";
 import type { XmlElement } from "../../src/xml/reader.ts";
 import { all, at, call, faultType, list, REGISTRATION, returnvals, send } from "./wire.ts";
 
@@ -81,7 +81,7 @@ describe("faults of the simulator, on demand", () => {
     expect(hosts.flat()).toContain(`${simulator.servers[0]!.url}/sdk`);
   });
 
-  it.each<[PredefinedService, string[]]>([
+  it.each<[ServiceName, string[]]>([
     ["sso", ["cs.identity", "sso:sts", "sso:admin", "sso:groupcheck"]],
     ["vapi", ["cs.vapi"]],
     ["vcenter", ["vcenterserver"]],
@@ -95,7 +95,7 @@ describe("faults of the simulator, on demand", () => {
     expect(rows).toEqual(healthy.filter((row) => !gone.includes(row)));
   });
 
-  it.each<[PredefinedService, string[]]>([
+  it.each<[ServiceName, string[]]>([
     ["sms", ["com.vmware.vim.pbm"]],
     ["pbm", ["com.vmware.vim.sms"]],
   ])("missingServices: without %s the registration keeps the endpoint %j", async (service, left) => {

@@ -19,6 +19,8 @@ describe("a request to the simulated Lookup Service", () => {
     '"urn:lookup/2.0"',
     "urn:lookup/3.0",
     '"urn:lookup/3.0"',
+    "urn:lookup/2.1",
+    "urn:lookup/4.0",
     "lookup/2.0",
     '"lookup/3.0"',
     "lookup/4.1",
@@ -32,9 +34,8 @@ describe("a request to the simulated Lookup Service", () => {
   });
 
   it.each([
-    "urn:lookup/1.0",
-    "urn:lookup/4.0",
     "urn:lookup",
+    "urn:lookup/",
     "urn:vim25/8.0.3.0",
     "lookup/",
     "lookup/x",

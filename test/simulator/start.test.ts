@@ -1,11 +1,13 @@
 import { once } from "node:events";
+import { readdirSync } from "node:fs";
 import { access, readFile, stat } from "node:fs/promises";
 import { connect as connectTcp, createServer } from "node:net";
+import { tmpdir } from "node:os";
 import { dirname, isAbsolute } from "node:path";
 import { connect } from "node:tls";
 import { describe, expect, it } from "vitest";
 import { InvalidArgumentError } from "../../src/errors.ts";
-import { startSimulator } from "../../src/simulator/index.ts";
+import { type Simulator, startSimulator } from "../../src/simulator/index.ts";
 import { at, callVim, list, RETRIEVE_VIM_CONTENT, returnvals, send } from "./wire.ts";
 
 describe("startSimulator", () => {
@@ -75,10 +77,24 @@ describe("startSimulator", () => {
   });
 
   it("is closed by an await using block", async () => {
-    const simulator = await startSimulator({ nodes: 1 });
-    await simulator[Symbol.asyncDispose]();
+    let ended: Simulator;
+    {
+      await using simulator = await startSimulator({ nodes: 1 });
+      ended = simulator;
+      expect((await send(simulator, "/")).status).toBe(200);
+    }
+    await expect(send(ended, "/")).rejects.toMatchObject({ code: "ECONNREFUSED" });
+  });
 
-    await expect(send(simulator, "/")).rejects.toMatchObject({ code: "ECONNREFUSED" });
+  it("stops while it starts when told to, and leaves nothing behind", async () => {
+    const directories = () => readdirSync(tmpdir()).filter((name) => name.startsWith("vsso-simulator-"));
+    const before = directories();
+    const abort = new AbortController();
+    const starting = startSimulator({ nodes: 50, signal: abort.signal });
+    abort.abort(new Error("enough"));
+    await expect(starting).rejects.toMatchObject({ code: "ABORTED" });
+    await expect(startSimulator({ signal: abort.signal })).rejects.toMatchObject({ code: "ABORTED" });
+    expect(directories().filter((name) => !before.includes(name))).toEqual([]);
   });
 
   it("listens on consecutive ports, and says which one is taken", async () => {

@@ -8,7 +8,7 @@ import { formatJson } from "../output/json.ts";
 import { formatTable } from "../output/table.ts";
 import { printable } from "../output/text.ts";
 import { withLookup } from "../reach.ts";
-import { UsageError } from "../usage.ts";
+import { UsageError, unknownService } from "../usage.ts";
 
 export const command: Command = {
   async run(context) {
@@ -38,12 +38,8 @@ export const command: Command = {
 };
 
 function checkService(flags: Flags): void {
-  const names = PREDEFINED_SERVICES.map(({ name }) => name as string);
-  if (flags.service === undefined || names.includes(flags.service)) return;
-  throw new UsageError(
-    `there is no service ${flags.service}`,
-    `one of: ${names.join(", ")}; others by --type`,
-  );
+  if (flags.service === undefined || PREDEFINED_SERVICES.some(({ name }) => name === flags.service)) return;
+  throw unknownService(flags.service);
 }
 
 /** Endpoints in one list: each node's after its STS, then what belongs to none. */
@@ -57,7 +53,8 @@ function allEndpoints(topology: LinkedTopology): Endpoint[] {
 }
 
 function belongs(endpoint: Endpoint, node: LookupNode): boolean {
-  if (node.endpoints.includes(endpoint)) return true;
+  // What is assumed is assumed of the one node there is.
+  if (node.endpoints.includes(endpoint) || endpoint.assumed) return true;
   return endpoint.nodeId !== null && endpoint.nodeId.toLowerCase() === node.nodeId?.toLowerCase();
 }
 

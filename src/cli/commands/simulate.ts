@@ -1,28 +1,32 @@
+import { AbortedError, PREDEFINED_SERVICES } from "../../index.ts";
 import type { Simulator, SimulatorFaults, SimulatorOptions } from "../../simulator/index.ts";
 import type { Command, CommandContext } from "../command.ts";
 import { wholeNumber } from "../command-line.ts";
+import { EXIT } from "../exit-code.ts";
 import type { Flags, OptionName } from "../options.ts";
 import { formatJsonLine } from "../output/json.ts";
 import { formatTable } from "../output/table.ts";
 import { printable } from "../output/text.ts";
-import { UsageError } from "../usage.ts";
-
-const RELEASES = ["7.0.3", "8.0.1", "8.0.2", "8.0.3", "9.0.0", "9.0"];
-const SERVICES = ["sso", "vapi", "vcenter", "sms", "pbm", "eam"] as const;
+import { UsageError, unknownService } from "../usage.ts";
 
 export const command: Command = {
   async run(context) {
     const { flags, out, err } = context;
     const options = simulatorOptions(flags, (line) => err(`${printable(line)}\n`));
     const { startSimulator } = await import("../../simulator/index.ts");
-    const simulator = await startSimulator(options);
+    const simulator = await startSimulator({ ...options, signal: context.signal }).catch((error: unknown) => {
+      // Told to end before it was ready: there is nothing to end any more.
+      if (error instanceof AbortedError) return undefined;
+      throw error;
+    });
+    if (!simulator) return EXIT.done;
     try {
       out(flags.output === "json" ? formatJsonLine(startLine(simulator)) : startText(simulator));
       await ended(context);
     } finally {
       await simulator.close();
     }
-    return 0;
+    return EXIT.done;
   },
 };
 
@@ -69,9 +73,6 @@ function ended({ signal, stdin, flags }: CommandContext): Promise<void> {
 }
 
 function simulatorOptions(flags: Flags, log: (line: string) => void): SimulatorOptions {
-  if (flags.release !== undefined && !RELEASES.includes(flags.release)) {
-    throw new UsageError(`there is no simulated release ${flags.release}`, `one of: ${RELEASES.join(", ")}`);
-  }
   const nodes = flags.nodes === undefined ? 3 : wholeNumber("nodes", flags.nodes, 1, 99);
   return {
     nodes,
@@ -97,8 +98,8 @@ function simulatorFaults(flags: Flags, nodes: number): SimulatorFaults {
     unresolvableUrls: (flags["unresolvable-urls"] ?? []).map((text) => nodeNumber("unresolvable-urls", text)),
     missingServices: (flags["missing-service"] ?? []).map((text) => {
       const [node = "", name = ""] = pair("missing-service", text);
-      const service = SERVICES.find((known) => known === name);
-      if (!service) throw new UsageError(`there is no service ${name}`, `one of: ${SERVICES.join(", ")}`);
+      const service = PREDEFINED_SERVICES.find((known) => known.name === name)?.name;
+      if (!service) throw unknownService(name);
       return { node: nodeNumber("missing-service", node), service };
     }),
     replicationLag: (flags["replication-lag"] ?? []).map((text) => {
