@@ -1,16 +1,20 @@
 // Builds dist/: the library as plain ES modules with types, and the command line as one lazily loaded bundle.
 import { execFileSync } from "node:child_process";
-import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 import { rolldown } from "rolldown";
+
+let undiciStubs;
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 process.chdir(root);
 rmSync("dist", { recursive: true, force: true });
 
-const tsc = createRequire(import.meta.url).resolve("typescript/bin/tsc");
-execFileSync(process.execPath, [tsc, "-p", "tsconfig.build.json"], { stdio: "inherit" });
+const require = createRequire(import.meta.url);
+execFileSync(process.execPath, [require.resolve("typescript/bin/tsc"), "-p", "tsconfig.build.json"], {
+  stdio: "inherit",
+});
 
 // CommonJS, because Node.js starts it faster than a graph of ES modules; code that a command does not use stays in
 // chunks of its own.
@@ -45,15 +49,25 @@ function notice(name) {
 /** What undici loads and this client never uses: HTTP/2, fetch, and modules of Node.js for single functions. */
 function stubFor(id, importer) {
   if (!importer?.includes("/undici/")) return undefined;
-  const stubs = {
+  undiciStubs ??= {
     "client-h2.js": 'module.exports = () => { throw new Error("HTTP/2 is not part of this build") };',
     "fetch/body.js": 'exports.extractBody = () => { throw new Error("fetch is not part of this build") };',
     "node:assert":
       'module.exports = (value, message) => { if (!value) throw new Error(message ?? "assertion failed") };',
+    // As files of their own they need not be parsed as source.
+    "llhttp/llhttp_simd-wasm.js": wasmFile("llhttp_simd"),
+    "llhttp/llhttp-wasm.js": wasmFile("llhttp"),
     // The global `performance` would load the module that this replaces.
     "node:perf_hooks": "exports.performance = { now: () => process.uptime() * 1000 };",
   };
-  return Object.entries(stubs).find(([end]) => id.endsWith(end))?.[1];
+  return Object.entries(undiciStubs).find(([end]) => id.endsWith(end))?.[1];
+}
+
+/** Writes undici's WebAssembly out of its source, and returns source that reads it. */
+function wasmFile(name) {
+  mkdirSync("dist/cli", { recursive: true });
+  writeFileSync(`dist/cli/${name}.wasm`, require(`undici/lib/llhttp/${name}-wasm.js`));
+  return `module.exports = require("node:fs").readFileSync(require("node:path").join(__dirname, "${name}.wasm"));`;
 }
 
 function slimUndici() {

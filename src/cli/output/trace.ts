@@ -34,10 +34,17 @@ export class Trace implements AsyncDisposable {
   /** The same transport, its exchanges written down. */
   of(transport: SoapTransport): SoapTransport {
     return {
+      servedCertificate: (authority) => transport.servedCertificate?.(authority),
       request: async (url, request) => {
-        await this.#write(">", `${request.method} ${url}`, request.headers, request.body);
+        const { body } = request;
+        const sent = async (text: string): Promise<string> => {
+          await this.#write(">", `${request.method} ${url}`, request.headers, text);
+          return text;
+        };
+        // A body that is made anew for every attempt is written down as often.
+        const traced = typeof body === "string" ? await sent(body) : async () => sent(await body());
         try {
-          const response = await transport.request(url, request);
+          const response = await transport.request(url, { ...request, body: traced });
           await this.#write(
             "<",
             `${response.status} ${url}`,
