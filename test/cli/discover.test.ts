@@ -2,9 +2,9 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { type Simulator, startSimulator } from "../../src/simulator/index.ts";
+import { type DiscoveryJson, endpointsOf, type GroupJson } from "../helpers/discovery-json.ts";
 import { all, at, list } from "../simulator/wire.ts";
 import { authority, jsonError, temporaryFolder, vsso } from "./host.ts";
-import { type DiscoveryJson, endpointsOf, type GroupJson } from "./json.ts";
 
 describe("vsso discover", () => {
   let simulator: Simulator;

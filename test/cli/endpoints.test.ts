@@ -1,7 +1,13 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { type Simulator, startSimulator } from "../../src/simulator/index.ts";
+import {
+  type DiscoveryJson,
+  type EndpointJson,
+  endpointsOf,
+  type GroupJson,
+  type NodeJson,
+} from "../helpers/discovery-json.ts";
 import { authority, jsonError, vsso } from "./host.ts";
-import { type DiscoveryJson, type EndpointJson, endpointsOf, type GroupJson, type NodeJson } from "./json.ts";
 
 describe("nodes and endpoints", () => {
   let simulator: Simulator;

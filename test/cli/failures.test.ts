@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Simulator, startSimulator } from "../../src/simulator/index.ts";
 import { makeAuthority, makeCertificate } from "../helpers/certificates.ts";
+import type { DiscoveryJson } from "../helpers/discovery-json.ts";
 import { startPlainServer, startRawServer, unusedPort } from "../net/servers.ts";
 import { authority, jsonError, vsso } from "./host.ts";
-import type { DiscoveryJson } from "./json.ts";
 import { aboutAnswer, faultAnswer, listAnswer, startImposter, vcenterRow } from "./servers.ts";
 
 const LOOKUP = "/lookupservice/sdk";

@@ -4,9 +4,9 @@ import { dirname } from "node:path";
 import { connect, type TLSSocket } from "node:tls";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Simulator, startSimulator } from "../../src/simulator/index.ts";
+import type { DiscoveryJson } from "../helpers/discovery-json.ts";
 import { startPlainServer, startRawServer } from "../net/servers.ts";
 import { authority, temporaryFolder } from "./host.ts";
-import type { DiscoveryJson } from "./json.ts";
 import { finish, PROGRAM, shell, start } from "./program.ts";
 
 interface StartLine {

@@ -2,9 +2,9 @@ import { existsSync } from "node:fs";
 import { isAbsolute } from "node:path";
 import { PassThrough } from "node:stream";
 import { describe, expect, it } from "vitest";
+import type { DiscoveryJson } from "../helpers/discovery-json.ts";
 import { unusedPort } from "../net/servers.ts";
 import { type CliOptions, type CliResult, jsonError, vsso } from "./host.ts";
-import type { DiscoveryJson } from "./json.ts";
 
 interface StartLine {
   readonly servers: readonly {

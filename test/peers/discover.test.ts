@@ -1,44 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import type { DiscoveryJson } from "../helpers/discovery-json.ts";
 import type { Running } from "./process.ts";
 import { govcJson, serverOf, startVcsim, type VcsimReady, vssoJson } from "./programs.ts";
 import type { GovcRegistration } from "./registrations.ts";
-
-interface Endpoint {
-  readonly service: string | null;
-  readonly nodeId: string | null;
-  readonly product: string;
-  readonly serviceType: string;
-  readonly protocol: string | null;
-  readonly endpointType: string | null;
-  readonly url: string | null;
-  readonly serviceId: string | null;
-  readonly assumed: boolean;
-  readonly sslTrust: readonly {
-    readonly sha256?: string;
-    readonly subject?: string;
-    readonly error?: string;
-  }[];
-}
-
-interface Discovery {
-  readonly groups: readonly {
-    readonly lookupUrl: string;
-    readonly siteIds: readonly string[];
-    readonly nodes: readonly {
-      readonly nodeId: string | null;
-      readonly instanceName: string;
-      readonly host: string;
-      readonly siteId: string | null;
-      readonly serviceId: string | null;
-      readonly version: string;
-      readonly product?: { readonly version: string; readonly build: string };
-      readonly endpoints: readonly Endpoint[];
-    }[];
-    readonly sso: readonly Endpoint[];
-    readonly other: readonly Endpoint[];
-  }[];
-  readonly errors: readonly unknown[];
-}
 
 describe("discover against linked vcsims", () => {
   let group: Running<VcsimReady>;
@@ -51,7 +15,13 @@ describe("discover against linked vcsims", () => {
 
   const discover = async (index = 0, ...more: string[]) => {
     const server = serverOf(group, index);
-    const answer = await vssoJson<Discovery>("discover", server.authority, "--ca", server.caFile, ...more);
+    const answer = await vssoJson<DiscoveryJson>(
+      "discover",
+      server.authority,
+      "--ca",
+      server.caFile,
+      ...more,
+    );
     expect(answer.errors).toEqual([]);
     expect(answer.groups).toHaveLength(1);
     const [found] = answer.groups;
@@ -155,7 +125,7 @@ describe("discover against linked vcsims", () => {
 
   it("merges the servers of one group", async () => {
     const [first, second] = [serverOf(group, 0), serverOf(group, 1)];
-    const answer = await vssoJson<Discovery>(
+    const answer = await vssoJson<DiscoveryJson>(
       "discover",
       first.authority,
       second.authority,

@@ -1,4 +1,4 @@
-/** The JSON of contracts.md, section 2, as the tests read it. */
+/** The JSON of `vsso discover`, as the tests read it. */
 export interface EndpointJson {
   readonly service: string | null;
   readonly nodeId: string | null;
@@ -7,7 +7,7 @@ export interface EndpointJson {
   readonly protocol: string | null;
   readonly endpointType: string | null;
   readonly url: string | null;
-  readonly serviceId: string;
+  readonly serviceId: string | null;
   readonly assumed: boolean;
   readonly sslTrust: readonly ({ sha256: string; subject: string; notAfter: string } | { error: string })[];
 }
