@@ -78,10 +78,13 @@ describe("the layers", () => {
   });
 
   test("change nothing that the whole process shares", () => {
-    const shared = /setGlobalDispatcher|NODE_TLS_REJECT_UNAUTHORIZED|globalAgent|globalThis|console\.|process\.(exit|on)\b/;
+    const shared =
+      /setGlobalDispatcher|NODE_TLS_REJECT_UNAUTHORIZED|globalAgent|globalThis|console\.|process\.(exit|on)\b/;
     const wrong = readdirSync(SRC, { recursive: true, encoding: "utf8" })
       .filter((name) => name.endsWith(".ts") && !name.startsWith("cli/"))
-      .filter((name) => shared.test(readFileSync(join(SRC, name), "utf8").replace(/^\s*(\*|\/[/*]).*$/gm, "")));
+      .filter((name) =>
+        shared.test(readFileSync(join(SRC, name), "utf8").replace(/^\s*(\*|\/[/*]).*$/gm, "")),
+      );
     expect(wrong).toEqual([]);
   });
 });

@@ -19,7 +19,9 @@ export function readSslTrust(value: string): SslTrust {
   if (base64 === "") return { error: "the entry is empty" };
   if (!/^[A-Za-z0-9+/]+={0,2}$/.test(base64)) return { error: "the entry is not base64" };
   try {
-    const { sha256, subject, notAfter } = servedCertificate(new X509Certificate(Buffer.from(base64, "base64")));
+    const { sha256, subject, notAfter } = servedCertificate(
+      new X509Certificate(Buffer.from(base64, "base64")),
+    );
     return { sha256, subject, notAfter };
   } catch {
     return { error: "the entry is not a DER certificate" };

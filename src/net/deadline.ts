@@ -97,6 +97,17 @@ export async function withTimeout<T>(
   }
 }
 
+/** Waits for `work`, or throws the signal's reason as soon as it fires; what `work` does later is ignored. */
+export function abortable<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(signal.reason);
+    const release = (): void => signal.removeEventListener("abort", onAbort);
+    if (signal.aborted) onAbort();
+    else signal.addEventListener("abort", onAbort);
+    work.then(resolve, reject).finally(release);
+  });
+}
+
 /** Waits, or throws the signal's reason as soon as it fires. */
 export function sleep(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {

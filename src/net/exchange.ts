@@ -1,7 +1,9 @@
-import { ConnectionError, InvalidArgumentError, ProtocolError, type VsphereSsoError } from "../errors.ts";
+import { ConnectionError, InvalidArgumentError, ProtocolError, VsphereSsoError } from "../errors.ts";
+import { ByteBuffer } from "./byte-buffer.ts";
 import { type Connection, StaleConnectionError } from "./connection.ts";
 import { timedOut } from "./deadline.ts";
-import { AttemptError, connectionFailure, systemCodeOf, truncated } from "./failures.ts";
+import { excerpt } from "./excerpt.ts";
+import { AttemptError, bare, connectionFailure, isDefect, systemCodeOf, truncated } from "./failures.ts";
 
 /** Header names in lower case; a header that came several times has several values. */
 export type ResponseHeaders = Readonly<Record<string, string | string[] | undefined>>;
@@ -33,6 +35,10 @@ export interface Reply {
   readonly body: Buffer;
 }
 
+/** How much more a compressed body may unpack to, beyond the first bytes. XML packs some twenty times. */
+const MAX_RATIO = 100;
+const FREE_BYTES = 1024 * 1024;
+
 /**
  * Sends one request over a connection and reads the whole reply. The connection may be used again when this
  * returns; it must be destroyed, which also ends what is still under way, when this throws.
@@ -52,11 +58,10 @@ export async function exchange(
 function transfer(connection: Connection, message: Message, options: ExchangeOptions): Promise<Reply> {
   const { host, url, signal, maxResponseBytes } = options;
   return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
+    const received = new ByteBuffer(maxResponseBytes);
     let sent = false;
     let status = 0;
     let headers: ResponseHeaders = {};
-    let size = 0;
     let timer: NodeJS.Timeout | undefined;
 
     const finish = (): void => {
@@ -85,44 +90,37 @@ function transfer(connection: Connection, message: Message, options: ExchangeOpt
           sent = true;
           limit("headers", options.headersTimeoutMs);
         },
-        onResponseStart(_controller, statusCode, received) {
+        onResponseStart(_controller, statusCode, fields) {
           // 1xx: the reply proper is still to come.
           if (statusCode < 200) return;
           status = statusCode;
-          headers = received as ResponseHeaders;
-          if (message.method !== "HEAD" && Number(received["content-length"]) > maxResponseBytes) {
+          headers = fields as ResponseHeaders;
+          if (message.method !== "HEAD" && Number(fields["content-length"]) > maxResponseBytes) {
             fail(tooLarge(url, maxResponseBytes));
             return;
           }
           limit("body", options.bodyTimeoutMs);
         },
         onResponseData(_controller, chunk) {
-          size += chunk.length;
-          if (size > maxResponseBytes) {
-            fail(tooLarge(url, maxResponseBytes));
-            return;
-          }
-          chunks.push(chunk);
-          timer?.refresh();
+          if (received.append(chunk)) timer?.refresh();
+          else fail(tooLarge(url, maxResponseBytes));
         },
         onResponseEnd() {
           finish();
-          resolve({ status, headers, body: Buffer.concat(chunks, size) });
+          resolve({ status, headers, body: received.bytes });
         },
         onResponseError(_controller, cause) {
-          fail(status === 0 ? beforeReply(cause, sent, options) : duringReply(cause, url));
+          if (status === 0) fail(beforeReply(cause, sent, options));
+          else fail(duringReply(cause, url, startOf(received.bytes, headers)));
         },
       },
     );
   });
 }
 
-function beforeReply(
-  cause: Error,
-  sent: boolean,
-  { host, url }: ExchangeOptions,
-): VsphereSsoError | AttemptError {
-  const code = systemCodeOf(cause) ?? "";
+function beforeReply(error: Error, sent: boolean, { host, url }: ExchangeOptions): Error {
+  const code = systemCodeOf(error) ?? "";
+  const cause = bare(error);
   if (code === "UND_ERR_INVALID_ARG" || code === "UND_ERR_NOT_SUPPORTED") {
     // undici's words may quote the header, and a header may hold a session.
     return new InvalidArgumentError("The request has a header, path or body that HTTP does not allow", {
@@ -136,26 +134,36 @@ function beforeReply(
     });
   }
   // undici has a code for some of its parser's errors only.
-  if (cause.name === "HTTPParserError" || code === "UND_ERR_RES_CONTENT_LENGTH_MISMATCH") {
+  if (error.name === "HTTPParserError" || code === "UND_ERR_RES_CONTENT_LENGTH_MISMATCH") {
     return notHttp(url, cause);
   }
-  const broken = cause instanceof StaleConnectionError || code === "" || code.startsWith("UND_ERR_");
-  return new AttemptError(
-    broken
-      ? new ConnectionError("CONNECTION_FAILED", `${host} closed the connection before it replied`, {
-          host,
-          systemCode: "ECONNRESET",
-          hint: "Try again; if it persists, look at the server and the proxies before it.",
-          cause,
-        })
-      : connectionFailure(host, cause),
-    sent,
-  );
+  if (isDefect(error)) return error;
+  const broken = error instanceof StaleConnectionError || code.startsWith("UND_ERR_");
+  const failure = broken
+    ? new ConnectionError("CONNECTION_FAILED", `${host} closed the connection before it replied`, {
+        host,
+        systemCode: "ECONNRESET",
+        hint: "Try again; if it persists, look at the server and the proxies before it.",
+        cause,
+      })
+    : connectionFailure(host, cause);
+  return failure instanceof VsphereSsoError ? new AttemptError(failure, sent) : failure;
 }
 
-function duringReply(cause: Error, url: string): ProtocolError {
-  const ended = cause.name !== "HTTPParserError" || /\bEOF\b/.test(cause.message);
-  return ended ? truncated(url, cause) : notHttp(url, cause);
+function duringReply(error: Error, url: string, start: string): Error {
+  const cause = bare(error);
+  if (error.name === "HTTPParserError") {
+    return /\bEOF\b/.test(error.message) ? truncated(url, cause, start) : notHttp(url, cause);
+  }
+  return isDefect(error) ? error : truncated(url, cause, start);
+}
+
+/** How a body of pages or XML begins; `""` for all else: it is of no help, and JSON may begin with a session. */
+function startOf(body: Buffer, headers: ResponseHeaders): string {
+  const type = String(headers["content-type"] ?? "");
+  const shown = /^\s*(?:text\/(?:html|plain|xml)|application\/(?:[a-z.-]+\+)?xml)\s*(?:;|$)/i.test(type);
+  if (!shown || body.length === 0 || headers["content-encoding"] !== undefined) return "";
+  return excerpt(body.toString("utf8", 0, 400));
 }
 
 async function decode(reply: Reply, { url, maxResponseBytes }: ExchangeOptions): Promise<Reply> {
@@ -173,11 +181,14 @@ async function decode(reply: Reply, { url, maxResponseBytes }: ExchangeOptions):
       },
     );
   }
+  const limit = Math.min(maxResponseBytes, Math.max(FREE_BYTES, reply.body.length * MAX_RATIO));
   try {
-    return { ...reply, body: await gunzip(reply.body, maxResponseBytes) };
+    return { ...reply, body: await gunzip(reply.body, limit) };
   } catch (cause) {
     const code = systemCodeOf(cause);
-    if (code === "ERR_BUFFER_TOO_LARGE") throw tooLarge(url, maxResponseBytes);
+    if (code === "ERR_BUFFER_TOO_LARGE") {
+      throw limit < maxResponseBytes ? bomb(url) : tooLarge(url, maxResponseBytes);
+    }
     if (code === "Z_BUF_ERROR") throw truncated(url, cause);
     throw new ProtocolError("RESPONSE_UNEXPECTED", `The reply of ${url} is not the gzip it claims to be`, {
       url,
@@ -191,6 +202,17 @@ function tooLarge(url: string, limit: number): ProtocolError {
     url,
     hint: "Raise maxResponseBytes if such a reply is expected.",
   });
+}
+
+function bomb(url: string): ProtocolError {
+  return new ProtocolError(
+    "RESPONSE_TOO_LARGE",
+    `The reply of ${url} unpacks to more than ${MAX_RATIO} times its size`,
+    {
+      url,
+      hint: "No sound server compresses like that, and none was asked to: look for a proxy before it.",
+    },
+  );
 }
 
 function notHttp(url: string, cause: Error): ProtocolError {

@@ -31,7 +31,7 @@ export class AttemptError extends Error {
 }
 
 /** Whether another attempt could go better. */
-export function isTransient(error: VsphereSsoError): boolean {
+export function isTransient(error: Error): boolean {
   return (
     error instanceof ConnectionError && error.systemCode !== undefined && TRANSIENT.has(error.systemCode)
   );
@@ -44,16 +44,31 @@ export function systemCodeOf(error: unknown): string | undefined {
   return error instanceof AggregateError ? systemCodeOf(error.errors[0]) : undefined;
 }
 
+/** Whether an error is a fault of this program or its parts: failures of the network have a code of their own. */
+export function isDefect(error: Error): boolean {
+  return error instanceof TypeError || error instanceof RangeError || systemCodeOf(error) === undefined;
+}
+
+/** An error without what else libraries put into it: replies that may hold secrets, and sockets. */
+export function bare(error: Error): Error {
+  const { name, message } = error;
+  const code = systemCodeOf(error);
+  const copy = Object.assign(new Error(message), code === undefined ? {} : { code });
+  Object.defineProperty(copy, "name", { value: name, configurable: true, writable: true });
+  return copy;
+}
+
 /**
- * The typed error for a connection that could not be made or broke. `through` names what was dialled where that
- * is not the host itself: a proxy, or the address put in its place.
+ * The typed error for a connection that could not be made or broke; a defect stays what it is, lest it be taken
+ * for a failure of the network. `through` names what was dialled where that is not the host itself: a proxy, or
+ * the address put in its place.
  */
 export function connectionFailure(
   host: string,
   cause: unknown,
   through: { readonly proxy?: string; readonly address?: string } = {},
-): VsphereSsoError {
-  if (cause instanceof VsphereSsoError) return cause;
+): Error {
+  if (cause instanceof VsphereSsoError || (cause instanceof Error && isDefect(cause))) return cause;
   const systemCode = systemCodeOf(cause);
   const peer = through.proxy === undefined ? host : `the proxy ${through.proxy}`;
   const dialled = through.address === undefined ? "" : ` (dialled as ${through.address})`;
@@ -70,9 +85,10 @@ export function connectionFailure(
   });
 }
 
-/** The typed error for a reply that ended before it was complete. */
-export function truncated(url: string, cause: unknown): ProtocolError {
-  return new ProtocolError("RESPONSE_TRUNCATED", `The reply of ${url} ended before it was complete`, {
+/** The typed error for a reply that ended before it was complete; `start` quotes how it began. */
+export function truncated(url: string, cause: unknown, start = ""): ProtocolError {
+  const began = start === "" ? "" : `; it began with ${start}`;
+  return new ProtocolError("RESPONSE_TRUNCATED", `The reply of ${url} ended before it was complete${began}`, {
     url,
     hint: "The server, or a proxy before it, broke off; try again.",
     cause,

@@ -7,8 +7,9 @@ import { type Fingerprint, parseFingerprint } from "./fingerprint.ts";
 
 interface Line {
   readonly text: string;
-  /** `host:port` in normal form; absent for comments, blank lines and what cannot be read. */
+  /** `host:port` in normal form; absent for comments, blank lines and what does not begin with a server. */
   readonly authority?: string | undefined;
+  /** Whatever follows the server, readable or not; `""` when the line ends there. */
   readonly thumbprint?: string | undefined;
 }
 
@@ -21,21 +22,35 @@ export class KnownHosts {
   readonly path: string | undefined;
   #lines: Line[];
 
+  /** @throws InvalidArgumentError when the text is binary, of another encoding than UTF-8, or was cut short. */
   constructor(text = "", path?: string) {
     this.path = path;
-    const lines = text.split("\n").map((line) => line.replace(/\r$/, ""));
-    if (lines.at(-1) === "") lines.pop();
+    const lines = text.split(/\r\n|\n|\r/);
+    const ended = lines.at(-1) === "";
+    if (ended) lines.pop();
     this.#lines = lines.map(parseLine);
+    // A server that has an entry must not pass for one that has none because its line cannot be read.
+    const what = /[\u0000\ufffd]/.test(text)
+      ? "is not UTF-8 text"
+      : !ended && this.#lines.at(-1)?.thumbprint === ""
+        ? "was cut short: its last line has no thumbprint and no end"
+        : undefined;
+    if (what !== undefined) {
+      throw new InvalidArgumentError(`The known hosts file ${path ?? ""} ${what}`.replace("  ", " "), {
+        hint: "Correct it, or remove it and write it anew with: vsso trust HOST --write",
+      });
+    }
   }
 
   /**
    * Reads a file; one that does not exist yet is empty.
    *
-   * @throws InvalidArgumentError when the file exists but cannot be read.
+   * @throws InvalidArgumentError when the file exists but cannot be read, and as the constructor.
    */
   static async load(path: string): Promise<KnownHosts> {
+    let text: string;
     try {
-      return new KnownHosts(await readFile(path, "utf8"), path);
+      text = await readFile(path, "utf8");
     } catch (cause) {
       if (isCode(cause, "ENOENT")) return new KnownHosts("", path);
       throw new InvalidArgumentError(`Cannot read the known hosts file ${path}`, {
@@ -43,12 +58,14 @@ export class KnownHosts {
         cause,
       });
     }
+    return new KnownHosts(text, path);
   }
 
   /**
    * The thumbprint kept for a server.
    *
-   * @throws InvalidArgumentError when there is an entry whose thumbprint cannot be read: it must not count as none.
+   * @throws InvalidArgumentError when there is an entry whose thumbprint is missing or cannot be read: it must not
+   * count as none.
    */
   lookup(authority: Authority): Fingerprint | undefined {
     const key = formatAuthority(authority);
@@ -127,10 +144,11 @@ async function replaceFile(path: string, text: string): Promise<void> {
 }
 
 function parseLine(text: string): Line {
-  const match = /^\s*([^\s#]\S*)\s+(\S.*)$/.exec(text);
-  if (!match?.[1] || !match[2]) return { text };
+  // Marks that other formats put between the two end the server as well; the rest is then no thumbprint.
+  const match = /^\s*([^\s#,;|=][^\s,;|=]*)(.*)$/.exec(text);
+  if (!match?.[1]) return { text };
   try {
-    return { text, authority: formatAuthority(parseServer(match[1])), thumbprint: match[2] };
+    return { text, authority: formatAuthority(parseServer(match[1])), thumbprint: match[2]?.trim() ?? "" };
   } catch {
     return { text };
   }

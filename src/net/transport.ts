@@ -1,8 +1,8 @@
-import { isIPv4, type Socket } from "node:net";
-import { AbortedError, InvalidArgumentError } from "../errors.ts";
+import type { Socket } from "node:net";
+import { AbortedError, InvalidArgumentError, type ServedCertificate, VsphereSsoError } from "../errors.ts";
 import { type Authority, authorityOf, formatAuthority } from "./authority.ts";
 import { Connection, preloadClient } from "./connection.ts";
-import { Call, checkDelay, timedOut, withTimeout } from "./deadline.ts";
+import { abortable, Call, checkDelay, timedOut, withTimeout } from "./deadline.ts";
 import { Dialer, type RouteOptions } from "./dialer.ts";
 import {
   type ExchangeOptions,
@@ -16,8 +16,10 @@ import { AttemptError, connectionFailure, isTransient } from "./failures.ts";
 import { ConnectionPool } from "./pool.ts";
 import { type RetryOptions, resolveRetry, withRetries } from "./retry.ts";
 import { ServerClock, type ServerTime } from "./server-clock.ts";
+import { isLoopback, parseTarget } from "./target.ts";
 import { Trust, type TrustOptions } from "./trust.ts";
 import { Verifier } from "./verifier.ts";
+import { servedCertificate } from "./x509.ts";
 
 export type { Method, ResponseHeaders, ServerTime };
 
@@ -38,20 +40,23 @@ export interface TransportOptions extends RouteOptions {
   readonly maxResponseBytes?: number;
   /** Connections to one server at a time; further requests wait. Default 6. */
   readonly maxConnections?: number;
-  /** Told once of each thing that weakens trust: `insecure`, a SHA-1 fingerprint. */
+  /** Told once of each thing that weakens trust: `insecure`, a SHA-1 fingerprint, http where trust was given. */
   readonly onWarning?: (message: string) => void;
 }
 
 export interface TransportRequest {
   readonly method: Method;
   readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string | Uint8Array;
+  /** A function is asked anew for every attempt, as a signature with a date of its own needs. */
+  readonly body?: RequestBody | (() => RequestBody | Promise<RequestBody>);
   /** Whether the request may reach the server twice. Default: GET and HEAD. */
   readonly idempotent?: boolean;
   readonly signal?: AbortSignal | undefined;
   /** In the place of the transport's, for this call. */
   readonly totalTimeoutMs?: number;
 }
+
+export type RequestBody = string | Uint8Array;
 
 export interface TransportResponse {
   readonly status: number;
@@ -83,6 +88,8 @@ export class Transport implements AsyncDisposable {
   readonly #clock = new ServerClock();
   readonly #pools = new Map<string, ConnectionPool>();
   readonly #calls = new Set<Call>();
+  /** Warns that trust options do not apply to http, the first time only. */
+  #warnOfHttp: ((host: string) => void) | undefined;
   #closed = false;
 
   /** @throws InvalidArgumentError for an option that cannot be used; files are read by the first request. */
@@ -98,13 +105,19 @@ export class Transport implements AsyncDisposable {
     this.#retry = resolveRetry(options.retry);
     this.#dialer = new Dialer(options, options.trust?.ca);
     this.#verifier = new Verifier(new Trust(options.trust, options.onWarning));
+    const { trust, onWarning } = options;
+    if (onWarning && (trust?.pins !== undefined || trust?.ca !== undefined)) {
+      this.#warnOfHttp = (host) =>
+        onWarning(`Pins and authorities (ca) do not apply to ${host}: http has no TLS`);
+    }
   }
 
   /**
    * Sends a request and reads the whole reply, whatever its status. Redirects are replies too and never followed.
    *
    * @throws TrustError, ConnectionError, TimeoutError, AbortedError; ProtocolError for a reply that is too large,
-   * cut short or not HTTP; InvalidArgumentError for a URL that is neither https nor, on this machine, http.
+   * cut short or not HTTP; InvalidArgumentError for a URL that is neither https nor, on this machine, http; what
+   * a function for the body throws.
    */
   async request(url: string | URL, request: TransportRequest): Promise<TransportResponse> {
     const target = parseTarget(url);
@@ -118,18 +131,19 @@ export class Transport implements AsyncDisposable {
     const call = new Call(host, totalMs, request.signal);
     this.#calls.add(call);
     try {
-      const message: Message = {
-        method: request.method,
-        path: `${target.pathname}${target.search}`,
-        headers: { "accept-encoding": "identity", ...lowerCaseNames(request.headers) },
-        body: request.body,
-      };
+      const { method, body } = request;
+      const path = `${target.pathname}${target.search}`;
+      const headers = { "accept-encoding": "identity", ...lowerCaseNames(request.headers) };
       const shown = `${target.origin}${target.pathname}`;
       const options = { ...this.#options, host, url: shown, signal: call.signal };
       const pool = this.#poolFor(target.origin, authority, secure);
       const idempotent = request.idempotent ?? (request.method === "GET" || request.method === "HEAD");
       const reply = await withRetries(
-        () => this.#attempt(pool, message, options, authority),
+        async () => {
+          // Not while a connection is held: what makes the body may need one to the same server.
+          const made = typeof body === "function" ? await abortable(promised(body), call.signal) : body;
+          return this.#attempt(pool, { method, path, headers, body: made }, options, authority);
+        },
         { host, call, idempotent },
         this.#retry,
       );
@@ -143,6 +157,15 @@ export class Transport implements AsyncDisposable {
   /** The clock of a server as of its last reply that had a `Date`; undefined before the first. */
   serverTime(authority: Authority): ServerTime | undefined {
     return this.#clock.get(authority);
+  }
+
+  /**
+   * The server's own certificate on the last connection that was opened to it, however it came to be trusted;
+   * undefined before the first, and for http.
+   */
+  servedCertificate(authority: Authority): ServedCertificate | undefined {
+    const leaf = this.#verifier.accepted(authority);
+    return leaf && servedCertificate(leaf);
   }
 
   /** Ends all connections at once; calls that are under way fail with AbortedError. */
@@ -222,14 +245,18 @@ export class Transport implements AsyncDisposable {
     } catch (cause) {
       if (call.aborted) throw call.reason;
       const error = connectionFailure(host, cause);
-      throw isTransient(error) ? new AttemptError(error, false) : error;
+      throw error instanceof VsphereSsoError && isTransient(error) ? new AttemptError(error, false) : error;
     }
   }
 
   /** Without TLS nothing is known of the other side, so it must be this machine. */
   #requireLoopback(authority: Authority): void {
     const { target } = this.#dialer.route(authority);
-    if (isLoopback(authority.host) && isLoopback(target.host)) return;
+    if (isLoopback(authority.host) && isLoopback(target.host)) {
+      this.#warnOfHttp?.(formatAuthority(authority));
+      this.#warnOfHttp = undefined;
+      return;
+    }
     throw new InvalidArgumentError(
       `${formatAuthority(authority)} must be asked by https; http is for this machine only`,
       {
@@ -239,27 +266,9 @@ export class Transport implements AsyncDisposable {
   }
 }
 
-function parseTarget(url: string | URL): URL {
-  let target: URL;
-  try {
-    target = new URL(url);
-  } catch {
-    // Not quoted: what cannot be parsed may hold a password.
-    throw new InvalidArgumentError("The URL of a request cannot be parsed", {
-      hint: "An absolute https:// URL is needed.",
-    });
-  }
-  if (target.username !== "" || target.password !== "") {
-    throw new InvalidArgumentError(`The URL of a request to ${target.host} holds a user name or password`, {
-      hint: "Give the credential by its own option.",
-    });
-  }
-  return target;
-}
-
-function isLoopback(host: string): boolean {
-  if (host === "localhost" || host === "::1") return true;
-  return isIPv4(host) && host.startsWith("127.");
+/** A promise of what a function returns or throws. */
+async function promised<T>(make: () => T | Promise<T>): Promise<T> {
+  return make();
 }
 
 function lowerCaseNames(headers: Readonly<Record<string, string>> = {}): Record<string, string> {

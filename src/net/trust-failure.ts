@@ -69,7 +69,10 @@ function hintFor(
         `(vsso trust ${host} --write), or use ${pin} or --ca FILE without the known hosts file.`
       );
     case "pin-mismatch":
-      return `If the server's certificate was replaced, use ${pin}, or --ca FILE with the authority that issued it.`;
+      return (
+        `If the server's certificate was replaced, use ${pin}, or --ca FILE with the authority that issued it. ` +
+        "If the pin is that of an authority which the server does not send along, give --ca FILE with it beside the pin."
+      );
     case "name-mismatch":
       return `Use a name the certificate holds (the authority still goes with --ca FILE), or trust this very certificate: ${pin}.`;
     default:

@@ -19,7 +19,9 @@ export interface TrustOptions {
   /**
    * Fingerprints of certificates, SHA-256 (SHA-1 is accepted with a warning); one of them must match. That of
    * the server's own certificate replaces all other checks; that of an authority counts when the server's
-   * certificate verifies up to it and names the host.
+   * certificate verifies up to it and names the host. An authority that the server does not send along must be
+   * among `ca` as well. Pins hold for every server: unlike an entry in `knownHosts`, the one of server A is
+   * accepted from server B too.
    */
   readonly pins?: readonly string[];
   /** File in govc's format, or its content: a server with an entry must present that very certificate. */
@@ -49,9 +51,12 @@ export class Trust {
   #anchors: Promise<readonly X509Certificate[]> | undefined;
   #knownHosts: Promise<KnownHosts> | undefined;
 
-  /** @throws InvalidArgumentError for a pin that cannot be read. */
+  /** @throws InvalidArgumentError for a pin that cannot be read, or a list of none. */
   constructor(options: TrustOptions = {}, onWarning: (message: string) => void = () => undefined) {
     this.#options = options;
+    if (options.pins?.length === 0) {
+      throw new InvalidArgumentError("The list of pins is empty", { hint: "Leave pins out to use none." });
+    }
     this.#pins = (options.pins ?? []).map(parseFingerprint);
     this.#warn = onWarning;
     if (this.#pins.some((pin) => pin.algorithm === "sha1")) {
@@ -84,8 +89,11 @@ export class Trust {
   async #knownHost(authority: Authority): Promise<TrustPolicy | undefined> {
     const { knownHosts } = this.#options;
     if (knownHosts === undefined) return undefined;
-    this.#knownHosts ??=
-      typeof knownHosts === "string" ? KnownHosts.load(knownHosts) : Promise.resolve(knownHosts);
+    this.#knownHosts ??= loadKnownHosts(knownHosts).catch((error: unknown) => {
+      // The file may be there the next time.
+      this.#knownHosts = undefined;
+      throw error;
+    });
     const hosts = await this.#knownHosts;
     const fingerprint = hosts.lookup(authority);
     if (fingerprint === undefined) return undefined;
@@ -97,7 +105,10 @@ export class Trust {
   }
 
   #loadAnchors(): Promise<readonly X509Certificate[]> {
-    this.#anchors ??= loadAnchors(this.#options.ca ?? []);
+    this.#anchors ??= loadAnchors(this.#options.ca ?? []).catch((error: unknown) => {
+      this.#anchors = undefined;
+      throw error;
+    });
     return this.#anchors;
   }
 
@@ -106,6 +117,10 @@ export class Trust {
     this.#warned.add(message);
     this.#warn(message);
   }
+}
+
+async function loadKnownHosts(hosts: string | KnownHosts): Promise<KnownHosts> {
+  return typeof hosts === "string" ? KnownHosts.load(hosts) : hosts;
 }
 
 async function loadAnchors(ca: NonNullable<TrustOptions["ca"]>): Promise<readonly X509Certificate[]> {

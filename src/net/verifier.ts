@@ -2,6 +2,8 @@ import type { X509Certificate } from "node:crypto";
 import { isIP, type Socket } from "node:net";
 import * as tls from "node:tls";
 import { type Authority, formatAuthority } from "./authority.ts";
+import { abortable } from "./deadline.ts";
+import { systemCodeOf } from "./failures.ts";
 import { matchesFingerprint } from "./fingerprint.ts";
 import { hasKeyStore, readSystemRoots } from "./system-roots.ts";
 import type { Trust, TrustPolicy } from "./trust.ts";
@@ -39,6 +41,8 @@ export class Verifier {
   readonly #pinned = new Map<string, readonly X509Certificate[]>();
   /** The default store that verified a server, by authority. */
   readonly #preferred = new Map<string, DefaultStore>();
+  /** The leaf accepted last, by authority; described only when asked for, which takes a while. */
+  readonly #accepted = new Map<string, X509Certificate>();
   #systemRoots: Promise<string | undefined> | undefined;
 
   constructor(trust: Trust) {
@@ -50,17 +54,31 @@ export class Verifier {
    * used; the signal's reason when it fires; the socket's own error when the handshake fails.
    */
   async connect(dial: Dial, options: HandshakeOptions): Promise<tls.TLSSocket> {
-    const policy = await this.#trust.policyFor(options.authority);
+    // A file that is a pipe may keep the reader waiting for ever.
+    const policy = await abortable(this.#trust.policyFor(options.authority), options.signal);
+    const { socket, chain } = await this.#connect(dial, options, policy);
+    const name = formatAuthority(options.authority);
+    if (chain[0]) this.#accepted.set(name, chain[0]);
+    else this.#accepted.delete(name);
+    return socket;
+  }
+
+  /** The server's own certificate on the last connection that was trusted; undefined before the first. */
+  accepted(authority: Authority): X509Certificate | undefined {
+    return this.#accepted.get(formatAuthority(authority));
+  }
+
+  async #connect(dial: Dial, options: HandshakeOptions, policy: TrustPolicy): Promise<Peer> {
     switch (policy.kind) {
       case "insecure":
-        return (await handshake(await dial(), this.#context([]), options)).socket;
+        return handshake(await dial(), this.#context([]), options);
       case "known-host":
         return this.#connectKnown(dial, options, policy);
       case "pins":
         return this.#connectPinned(dial, options, policy);
       case "ca": {
         const peer = await handshake(await dial(), this.#context(policy.anchors), options);
-        if (peer.refused === undefined) return peer.socket;
+        if (peer.refused === undefined) return peer;
         throw refuse(peer, options, peer.refused);
       }
       case "default":
@@ -72,10 +90,10 @@ export class Verifier {
     dial: Dial,
     options: HandshakeOptions,
     policy: Extract<TrustPolicy, { kind: "known-host" }>,
-  ): Promise<tls.TLSSocket> {
+  ): Promise<Peer> {
     const peer = await handshake(await dial(), this.#context([]), options);
     const leaf = peer.chain[0];
-    if (leaf && matchesFingerprint(leaf, policy.fingerprint)) return peer.socket;
+    if (leaf && matchesFingerprint(leaf, policy.fingerprint)) return peer;
     peer.socket.destroy();
     throw refusal(
       formatAuthority(options.authority),
@@ -89,7 +107,7 @@ export class Verifier {
     dial: Dial,
     options: HandshakeOptions,
     policy: Extract<TrustPolicy, { kind: "pins" }>,
-  ): Promise<tls.TLSSocket> {
+  ): Promise<Peer> {
     const name = formatAuthority(options.authority);
     const isPinned = (certificate: X509Certificate): boolean =>
       policy.pins.some((pin) => matchesFingerprint(certificate, pin));
@@ -97,11 +115,11 @@ export class Verifier {
     for (let round = 1; ; round++) {
       const peer = await handshake(await dial(), this.#context(anchors), options);
       const leaf = peer.chain[0];
-      if (leaf && isPinned(leaf)) return peer.socket;
+      if (leaf && isPinned(leaf)) return peer;
       // The context trusts nothing but pinned authorities, so OpenSSL has found a path to one of them.
       if (leaf && anchors.length > 0 && peer.refused === undefined) {
         this.#pinned.set(name, anchors);
-        return peer.socket;
+        return peer;
       }
       peer.socket.destroy();
       // That a pinned authority was served proves nothing; it only says which one to verify against.
@@ -124,23 +142,26 @@ export class Verifier {
     }
   }
 
-  async #connectDefault(dial: Dial, options: HandshakeOptions): Promise<tls.TLSSocket> {
+  async #connectDefault(dial: Dial, options: HandshakeOptions): Promise<Peer> {
     const name = formatAuthority(options.authority);
     const preferred = this.#preferred.get(name);
     // The others stay in reserve: the server's certificate may come to be of another authority.
-    const stores = [...new Set([...(preferred ? [preferred] : []), ...(await this.#defaultStores())])];
-    for (const [index, store] of stores.entries()) {
-      const peer = await handshake(await dial(), await this.#defaultContext(store), options);
+    const all = await abortable(this.#defaultStores(), options.signal);
+    const stores = new Set([...(preferred ? [preferred] : []), ...all]);
+    let first: Error | undefined;
+    for (const store of stores) {
+      const context = await abortable(this.#defaultContext(store), options.signal);
+      const peer = await handshake(await dial(), context, options);
       if (peer.refused === undefined) {
         this.#preferred.set(name, store);
-        return peer.socket;
+        return peer;
       }
-      const reason = trustFailure(peer.refused);
-      const unknown = reason === "unknown-issuer" || reason === "self-signed";
-      if (!unknown || index === stores.length - 1) throw refuse(peer, options, peer.refused);
+      first ??= refuse(peer, options, peer.refused);
       peer.socket.destroy();
+      // Whom a certificate names is the same for every store; its chain is not, where one has an old authority.
+      if (peer.chain.length === 0 || trustFailure(peer.refused) === "name-mismatch") break;
     }
-    throw refusal(name, "unknown-issuer", undefined);
+    throw first ?? refusal(name, "unknown-issuer", undefined);
   }
 
   /** One store after the other, not both at once: loading one takes tens of milliseconds, and one will mostly do. */
@@ -213,6 +234,9 @@ export function handshake(raw: Socket, context: tls.SecureContext, options: Hand
       raw.destroy();
     };
     const onAbort = (): void => fail(signal.reason);
+    // What comes without a code is of the network all the same.
+    const onError = (error: Error): void =>
+      fail(systemCodeOf(error) === undefined ? Object.assign(error, { code: "EPROTO" }) : error);
     const onClose = (): void =>
       fail(Object.assign(new Error("closed during the TLS handshake"), { code: "ECONNRESET" }));
     const onSecure = (): void => {
@@ -226,7 +250,7 @@ export function handshake(raw: Socket, context: tls.SecureContext, options: Hand
     };
     signal.addEventListener("abort", onAbort);
     // The listener stays: an idle connection that breaks must not bring the process down.
-    socket.on("error", fail).on("secureConnect", onSecure).on("close", onClose);
+    socket.on("error", onError).on("secureConnect", onSecure).on("close", onClose);
   });
 }
 

@@ -26,13 +26,9 @@ const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g;
 export function describeCertificate(certificate: X509Certificate | Uint8Array): CertificateDescription {
   const parsed = certificate instanceof X509Certificate ? certificate : parseDer(certificate);
   return {
-    sha256: parsed.fingerprint256,
+    ...servedCertificate(parsed),
     sha1: parsed.fingerprint,
-    subject: oneLine(parsed.subject),
-    issuer: oneLine(parsed.issuer),
-    notBefore: rfc3339(parsed.validFrom),
-    notAfter: rfc3339(parsed.validTo),
-    names: oneLine(parsed.subjectAltName ?? ""),
+    names: oneLine(parsed.subjectAltName),
     ca: parsed.ca,
     pem: parsed.toString(),
   };
@@ -40,8 +36,13 @@ export function describeCertificate(certificate: X509Certificate | Uint8Array): 
 
 /** The part of a description that errors carry. */
 export function servedCertificate(certificate: X509Certificate): ServedCertificate {
-  const { sha256, subject, issuer, notBefore, notAfter } = describeCertificate(certificate);
-  return { sha256, subject, issuer, notBefore, notAfter };
+  return {
+    sha256: certificate.fingerprint256,
+    subject: oneLine(certificate.subject),
+    issuer: oneLine(certificate.issuer),
+    notBefore: rfc3339(certificate.validFrom),
+    notAfter: rfc3339(certificate.validTo),
+  };
 }
 
 /** Whether the text is PEM itself, as opposed to the path of a file. */
@@ -77,9 +78,9 @@ function parseDer(data: string | Uint8Array, origin = "the value"): X509Certific
   }
 }
 
-/** Node writes one attribute a line. */
-function oneLine(name: string): string {
-  return name.trimEnd().replaceAll("\n", ", ").replace(UNPRINTABLE, "?");
+/** Node writes one attribute a line, and has no text for a name without attributes, though its types say so. */
+function oneLine(name: string | undefined): string {
+  return (name ?? "").trimEnd().replaceAll("\n", ", ").replace(UNPRINTABLE, "?");
 }
 
 function rfc3339(text: string): string {

@@ -1,4 +1,6 @@
+import { isUtf8 } from "node:buffer";
 import { HttpStatusError, ProtocolError, type QName, SoapFaultError, XmlError } from "../errors.ts";
+import { excerpt } from "../net/excerpt.ts";
 import type { DecodedAnswer, DecodeIssue } from "./decode.ts";
 import { buildEnvelope } from "./envelope.ts";
 import { faultError } from "./fault.ts";
@@ -43,7 +45,7 @@ export interface SoapAnswer<Result> {
 export async function exchangeSoap<Result>(exchange: SoapExchange<Result>): Promise<SoapAnswer<Result>> {
   const { transport, url, operation, action, bodyXml, headerXml = "", security } = exchange;
   const body = security
-    ? await security.secure({ bodyXml, headerXml, operation, action, url })
+    ? () => security.secure({ bodyXml, headerXml, operation, action, url })
     : buildEnvelope(bodyXml, headerXml);
   const response = await transport.request(url, {
     method: "POST",
@@ -93,6 +95,13 @@ function readAnswer<Result>(
       },
     );
   }
+  if (carriesSoap && !isUtf8(response.body) && !isCutCharacter(response.body)) {
+    throw new ProtocolError(
+      "RESPONSE_NOT_SOAP",
+      `${url} answered ${operation} with bytes that are not UTF-8: ${excerpt(text)}`,
+      { url, hint: "check that the URL is the service's, and what a proxy before it does to the text" },
+    );
+  }
   try {
     const answer = exchange.read(text);
     if (answer.kind === "fault") throw faultError(answer.fault, { operation, url, status });
@@ -125,7 +134,7 @@ function explain(error: unknown, response: SoapTransportResponse, operation: str
   if (error instanceof XmlError) {
     return new XmlError(
       error.code as "XML_DOCTYPE" | "XML_LIMIT",
-      `${url} answered ${operation} with XML that is refused: ${error.message}`,
+      `${url} answered ${operation} with XML that is refused: ${error.message}: ${excerpt(text)}`,
       {
         cause: error,
         line: error.line,
@@ -166,17 +175,21 @@ function statusHint(status: number): string {
   return "check that the URL is the service's";
 }
 
+/** HTML, or XHTML with the prolog of XML. */
+const PAGE = /^\s*(?:<\?xml[^>]*>\s*)?(?:<!--(?:(?!-->)[\s\S])*-->\s*)*(?:<!doctype\s+html|<html[\s>])/i;
+
 function isHtml(text: string, response: SoapTransportResponse): boolean {
-  if (/^\s*(?:<!doctype\s+html|<html[\s>])/i.test(text)) return true;
+  if (PAGE.test(text.slice(0, 4096))) return true;
   const type = String(response.headers["content-type"] ?? "");
   return /^\s*(?:text\/html|application\/xhtml)/i.test(type) && !/^\s*<\?xml/.test(text);
 }
 
-/** The first bytes of a body on one line, without control characters. */
-export function excerpt(text: string): string {
-  const line = text
-    .slice(0, 400)
-    .replace(/[\u0000-\u001f\u007f-\u009f\s]+/g, " ")
-    .trim();
-  return line.length > 120 ? `"${line.slice(0, 120)}…"` : `"${line}"`;
+/** Whether a text is UTF-8 but for its last character, which is not all there. */
+function isCutCharacter(body: Buffer): boolean {
+  return [1, 2, 3].some((cut) => {
+    const lead = body.at(-cut) ?? 0;
+    // 110xxxxx, 1110xxxx and 11110xxx begin characters of two, three and four bytes.
+    const length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : lead >= 0xc2 ? 2 : 0;
+    return length > cut && isUtf8(body.subarray(0, -cut));
+  });
 }

@@ -10,7 +10,12 @@ export interface SoapFault {
   readonly faultString: string;
   /** First element within `detail`. */
   readonly detail: XmlElement | undefined;
+  /** All of them. */
+  readonly details: readonly XmlElement[];
 }
+
+/** Elements and attributes that a fault's detail may have. */
+const MAX_DETAIL = 10_000;
 
 /** Reads the content of a `Fault` element; names and texts that the server left out are empty. */
 export class FaultReader implements XmlSink {
@@ -21,13 +26,14 @@ export class FaultReader implements XmlSink {
   /** The child of Fault being read: its name when it is one of SOAP's, else undefined. */
   #part: string | undefined;
   #text = "";
-  #detailDone = false;
 
   fault(): SoapFault {
+    const details = this.#detail?.root?.children ?? [];
     return {
       faultCode: this.#faultCode ?? { namespace: "", local: "" },
       faultString: this.#faultString ?? "",
-      detail: this.#detail?.root,
+      detail: details[0],
+      details,
     };
   }
 
@@ -37,26 +43,26 @@ export class FaultReader implements XmlSink {
       // SOAP 1.1 has these unqualified; some servers put them into the namespace of the envelope.
       this.#part = namespace === "" || namespace === SOAP_NAMESPACE ? local : undefined;
       this.#text = "";
-    } else if (this.#part === "detail" && !this.#detailDone) {
-      this.#detail ??= new TreeSink();
-      this.#detail.open(namespace, local, tag);
+      if (this.#part === "detail") {
+        // A fault has one detail; of several the first counts.
+        if (this.#detail) this.#part = undefined;
+        else this.#detail = new TreeSink(MAX_DETAIL);
+      }
     }
+    if (this.#part === "detail") this.#detail?.open(namespace, local, tag);
   }
 
   text(piece: string): void {
-    if (this.#depth === 1) this.#text += piece;
-    else if (this.#part === "detail" && !this.#detailDone) this.#detail?.text(piece);
+    if (this.#part === "detail") this.#detail?.text(piece);
+    else if (this.#depth === 1) this.#text += piece;
   }
 
   /** Not to be called for the end of `Fault` itself. */
   close(tag: StartTag): void {
     this.#depth--;
-    if (this.#depth > 0) {
-      if (this.#part === "detail" && !this.#detailDone) {
-        this.#detail?.close();
-        this.#detailDone = this.#depth === 1;
-      }
-    } else if (this.#part === "faultcode") {
+    if (this.#part === "detail") this.#detail?.close();
+    if (this.#depth > 0) return;
+    if (this.#part === "faultcode") {
       this.#faultCode ??= qualify(this.#text.trim(), tag);
     } else if (this.#part === "faultstring") {
       this.#faultString ??= this.#text.trim();

@@ -39,17 +39,17 @@ const MEANINGS: Readonly<Record<string, FaultMeaning>> = {
 const VMOMI_NAMESPACES: ReadonlySet<string> = new Set(["urn:lookup", "urn:vim25", "urn:sso"]);
 
 /**
- * The error for a fault: its type decides, by namespace and local name of `xsi:type` or of the detail's element;
- * the text never does.
+ * The error for a fault: its type decides, by namespace and local name of `xsi:type` or, where that names none, of
+ * the detail's element; the text never does. Of several details the first counts whose type has a meaning here.
  */
 export function faultError(
   fault: SoapFault,
   context: { readonly operation: string; readonly url?: string; readonly status?: number },
 ): SoapFaultError {
-  const faultType = typeOfFault(fault.detail);
-  const meaning =
-    faultType && VMOMI_NAMESPACES.has(faultType.namespace) ? MEANINGS[faultType.local] : undefined;
-  const fields = simpleFields(fault.detail);
+  const detail = fault.details.find((each) => meaningOf(typeOfFault(each))) ?? fault.detail;
+  const faultType = detail && typeOfFault(detail);
+  const meaning = faultType && meaningOf(faultType);
+  const fields = simpleFields(detail);
   const said = [
     fault.faultString.trim(),
     fields.errorMessage,
@@ -75,9 +75,13 @@ export function faultError(
   );
 }
 
-function typeOfFault(detail: XmlElement | undefined): QName | undefined {
-  if (!detail) return undefined;
-  if (detail.xsiType) return detail.xsiType;
+function meaningOf(type: QName): FaultMeaning | undefined {
+  return VMOMI_NAMESPACES.has(type.namespace) ? MEANINGS[type.local] : undefined;
+}
+
+function typeOfFault(detail: XmlElement): QName {
+  // Without a namespace its prefix is bound to nothing.
+  if (detail.xsiType && detail.xsiType.namespace !== "") return detail.xsiType;
   // VMOMI names the element after the type, with `Fault` behind it.
   return { namespace: detail.namespace, local: detail.local.replace(/Fault$/, "") };
 }

@@ -17,7 +17,7 @@ export interface UnsecuredEnvelope {
 /**
  * Secures a message, usually by a WS-Security header with a signature over the body, and returns the whole
  * envelope as it is sent. Called once for every attempt, so that timestamps are fresh; what it throws fails the
- * call.
+ * call, and it is waited for no longer than the call may take.
  */
 export interface MessageSecurity {
   secure(envelope: UnsecuredEnvelope): string | Promise<string>;

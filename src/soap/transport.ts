@@ -11,7 +11,8 @@ export interface SoapTransport {
 export interface SoapTransportRequest {
   readonly method: "POST";
   readonly headers: Readonly<Record<string, string>>;
-  readonly body: string;
+  /** The message, or a function that makes it anew for every attempt, as a signature with a date needs. */
+  readonly body: string | (() => string | Promise<string>);
   /** True for a read that may be repeated when the server is briefly unavailable. */
   readonly idempotent: boolean;
   readonly signal?: AbortSignal | undefined;

@@ -9,6 +9,9 @@ export interface DecodeIssue {
   readonly message: string;
 }
 
+/** Elements and attributes that one value of any type may have. */
+const MAX_ANY = 10_000;
+
 /** A peer can make any number of mistakes; this many are told. */
 const MAX_ISSUES = 1000;
 
@@ -75,15 +78,15 @@ export class ValueReader implements XmlSink {
     }
     const frame = this.#frame();
     if (this.#scalar) {
-      this.#leaveOut(this.#path(this.#scalar), `holds the element ${local}, which was left out`);
+      this.#leaveOut(this.#scalar, `holds the element ${local}, which was left out`);
       return;
     }
     const field = namespace === this.#namespace ? frame.type.byName.get(local) : undefined;
     if (!field) {
       const name = namespace === this.#namespace ? local : `{${namespace}}${local}`;
-      this.#leaveOut(this.#path(), `unknown element ${name}, left out`);
+      this.#leaveOut(undefined, `unknown element ${name}, left out`);
     } else if (!field.many && frame.values[field.index] !== undefined) {
-      this.#leaveOut(this.#path(field), "occurs more than once; the first counts");
+      this.#leaveOut(field, "occurs more than once; the first counts");
     } else {
       const nil = tag.attribute(XSI_NAMESPACE, "nil")?.trim();
       if (nil === "true" || nil === "1") this.#skipped = 1;
@@ -95,7 +98,7 @@ export class ValueReader implements XmlSink {
     if (this.#skipped > 0) return;
     if (this.#tree) this.#tree.text(piece);
     else if (this.#scalar) this.#text += piece;
-    else if (!isXmlSpace(piece)) this.#issue(this.#path(), "holds text between its elements, left out");
+    else if (!isXmlSpace(piece)) this.#issue(undefined, "holds text between its elements, left out");
   }
 
   /** Not to be called for the end of the outermost element. */
@@ -135,15 +138,15 @@ export class ValueReader implements XmlSink {
     this.#text = "";
     if (field.scalar === "moref") {
       this.#referenceType = tag.attribute("", "type") ?? "";
-      if (this.#referenceType === "") this.#issue(this.#path(field), "a reference without a type");
+      if (this.#referenceType === "") this.#issue(field, "a reference without a type");
     } else if (field.scalar === "xsd:anyType") {
-      this.#tree = new TreeSink();
+      this.#tree = new TreeSink(MAX_ANY);
       this.#treeDepth = 1;
       this.#tree.open(this.#namespace, field.name, tag);
     } else {
       const type = tag.xsiType();
       if (type && !(type.namespace === XSD_NAMESPACE && SAME_VALUES[field.scalar].has(type.local))) {
-        this.#issue(this.#path(field), `is said to be a ${type.local}; read as ${field.scalar}`);
+        this.#issue(field, `is said to be a ${type.local}; read as ${field.scalar}`);
       }
     }
   }
@@ -166,7 +169,7 @@ export class ValueReader implements XmlSink {
       if (said.namespace === this.#namespace && this.#types.extends(said.local, field.type)) {
         return this.#types.get(said.local);
       }
-      this.#issue(this.#path(field), `is said to be a ${said.local}; read as ${field.type}`);
+      this.#issue(field, `is said to be a ${said.local}; read as ${field.type}`);
     }
     return this.#types.get(field.type);
   }
@@ -178,12 +181,12 @@ export class ValueReader implements XmlSink {
       case "xsd:boolean":
         if (text === "true" || text === "1") return true;
         if (text === "false" || text === "0") return false;
-        this.#issue(this.#path(field), "is neither true nor false, left out");
+        this.#issue(field, "is neither true nor false, left out");
         return undefined;
       case "xsd:int": {
         const value = Number(text);
         if (/^[+-]?[0-9]+$/.test(text) && (value | 0) === value) return value | 0;
-        this.#issue(this.#path(field), "is not a whole number of 32 bits, left out");
+        this.#issue(field, "is not a whole number of 32 bits, left out");
         return undefined;
       }
       default:
@@ -211,7 +214,7 @@ export class ValueReader implements XmlSink {
       if (value !== undefined) {
         result[field.name] = value;
       } else {
-        if (field.required && values) this.#issue(this.#path(field), "missing");
+        if (field.required && values) this.#issue(field, "missing");
         if (field.many) result[field.name] = [];
         else if (field.required) result[field.name] = this.#zero(field);
       }
@@ -243,13 +246,14 @@ export class ValueReader implements XmlSink {
     }
   }
 
-  #leaveOut(path: string, message: string): void {
-    this.#issue(path, message);
+  #leaveOut(field: Field | undefined, message: string): void {
+    this.#issue(field, message);
     this.#skipped = 1;
   }
 
-  #issue(path: string, message: string): void {
-    if (this.issues.length < MAX_ISSUES) this.issues.push({ path, message });
+  /** `field` is one of the current frame; undefined for what is wrong with the element itself. */
+  #issue(field: Field | undefined, message: string): void {
+    if (this.issues.length < MAX_ISSUES) this.issues.push({ path: this.#path(field), message });
     else if (this.issues.length === MAX_ISSUES)
       this.issues.push({ path: "", message: "more issues, not told" });
   }

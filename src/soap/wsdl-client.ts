@@ -1,16 +1,18 @@
 import { fileURLToPath } from "node:url";
 import type { WSDL } from "soap";
-import { InvalidArgumentError, ProtocolError, type QName } from "../errors.ts";
+import { AbortedError, InvalidArgumentError, ProtocolError, type QName } from "../errors.ts";
+import { abortable } from "../net/deadline.ts";
 import { SOAP_NAMESPACE, XSI_NAMESPACE } from "../xml/names.ts";
 import { parseXml, TreeSink, type XmlElement, type XmlLimits } from "../xml/reader.ts";
 import { readEnvelope, refuseAnswer } from "./decode.ts";
 import { exchangeSoap } from "./exchange.ts";
 import type { MessageSecurity } from "./security.ts";
 import type { SoapTransport } from "./transport.ts";
+import { addressIn, asError, loadEngine, methodOf } from "./wsdl-engine.ts";
 import { readWsdlFiles } from "./wsdl-files.ts";
 import { correctNamespaces, toSoapInput } from "./wsdl-input.ts";
 import { type OperationModel, WsdlModel } from "./wsdl-model.ts";
-import { AnswerShaper, rewriteAnswer } from "./wsdl-output.ts";
+import { AnswerShaper, type Prefixes, rewriteAnswer } from "./wsdl-output.ts";
 import { writeCanonical } from "./xml-writer.ts";
 
 /** What goes along with a message beside its body. */
@@ -32,7 +34,7 @@ export interface WsdlClientOptions {
   readonly carrier?: ((operation: string) => CarriedHeaders | Promise<CarriedHeaders>) | undefined;
   /** SOAP header blocks of answers that the caller deals with, though they must be understood. */
   readonly understoodHeaders?: readonly QName[] | undefined;
-  /** Bounds on what is read of an answer. */
+  /** Bounds on what is read of an answer. Elements and attributes, together: 500,000 unless `maxElements` is given. */
   readonly limits?: XmlLimits | undefined;
 }
 
@@ -70,7 +72,7 @@ export interface WsdlClient {
  * does the work, is loaded on the first use; it never touches the network.
  *
  * @throws InvalidArgumentError when a file is missing, is not usable, or imports something from the network;
- *   UnsupportedError when the WSDL has another style.
+ *   UnsupportedError when the WSDL has another style, or names that the engine cannot carry.
  */
 export async function createWsdlClient(wsdl: string | URL, options: WsdlClientOptions): Promise<WsdlClient> {
   const path = pathOf(wsdl);
@@ -79,6 +81,9 @@ export async function createWsdlClient(wsdl: string | URL, options: WsdlClientOp
   const endpoint = endpointOf(options.endpoint ?? addressIn(engine), path);
   return new BoundClient(model, engine, endpoint, options);
 }
+
+/** An answer takes about a kilobyte of memory for each of these while it is read. */
+const MAX_TREE = 500_000;
 
 class BoundClient implements WsdlClient {
   readonly operations: readonly string[];
@@ -98,7 +103,7 @@ class BoundClient implements WsdlClient {
   async call(name: string, input: object, options: WsdlCallOptions = {}): Promise<unknown> {
     const operation = this.#model.operation(name);
     const bodyXml = this.#writeBody(operation, input);
-    const carried = (await this.#options.carrier?.(name)) ?? {};
+    const carried = await this.#carried(name, options.signal);
     const { transport, security, limits, understoodHeaders } = this.#options;
     const { value } = await exchangeSoap<XmlElement | undefined>({
       transport,
@@ -120,7 +125,7 @@ class BoundClient implements WsdlClient {
             if (namespace !== response.namespace || local !== response.local) {
               refuseAnswer(namespace, local, response.namespace, response.local);
             }
-            tree = new TreeSink();
+            tree = new TreeSink(limits?.maxElements ?? MAX_TREE);
             tree.open(namespace, local, tag);
             return tree;
           },
@@ -130,6 +135,17 @@ class BoundClient implements WsdlClient {
       },
     });
     return value && this.#readBody(operation, value);
+  }
+
+  async #carried(name: string, signal: AbortSignal | undefined): Promise<CarriedHeaders> {
+    const { carrier } = this.#options;
+    if (!carrier) return {};
+    const asked = (async () => carrier(name))();
+    if (!signal) return await asked;
+    return await abortable(asked, signal).catch((error: unknown) => {
+      if (!signal.aborted || error !== signal.reason) throw error;
+      throw new AbortedError(`The call of ${name} was aborted`, { cause: error });
+    });
   }
 
   /** The request element, written by the `soap` package and brought into canonical form. */
@@ -161,10 +177,14 @@ class BoundClient implements WsdlClient {
   }
 
   #readBody(operation: OperationModel, answer: XmlElement): unknown {
-    const { xml, prefixes } = rewriteAnswer(this.#model, operation.responseType, answer);
+    let prefixes: Prefixes;
     let read: unknown;
     try {
-      const envelope = this.#engine.xmlToObject(xml) as { Body?: Readonly<Record<string, unknown>> };
+      const rewritten = rewriteAnswer(this.#model, operation.responseType, answer);
+      prefixes = rewritten.prefixes;
+      const envelope = this.#engine.xmlToObject(rewritten.xml) as {
+        Body?: Readonly<Record<string, unknown>>;
+      };
       read = envelope.Body?.[operation.response.local];
     } catch (error) {
       throw new ProtocolError(
@@ -200,55 +220,6 @@ function pathOf(wsdl: string | URL): string {
   });
 }
 
-/** The WSDL as the `soap` package sees it: a parse of its own, with options that no other client shares. */
-async function loadEngine(path: string): Promise<WSDL> {
-  const { createClientAsync } = await import("soap");
-  const asText = (text: string) => text;
-  try {
-    const client = await createClientAsync(path, {
-      disableCache: true,
-      preserveWhitespace: true,
-      customDeserializer: Object.fromEntries(CONVERTED_TYPES.map((type) => [type, asText])),
-    });
-    return client.wsdl;
-  } catch (error) {
-    throw new InvalidArgumentError(`${path} cannot be bound`, {
-      cause: asError(error),
-      hint: "check that the WSDL and the schemas that it imports are complete",
-    });
-  }
-}
-
-/** XSD types that the `soap` package would convert, leniently. */
-const CONVERTED_TYPES = [
-  "int",
-  "integer",
-  "short",
-  "long",
-  "double",
-  "float",
-  "decimal",
-  "bool",
-  "boolean",
-  "dateTime",
-  "date",
-];
-
-function methodOf(engine: WSDL, name: string): WSDL["definitions"]["bindings"][string]["methods"][string] {
-  for (const binding of Object.values(engine.definitions.bindings)) {
-    const method = Object.hasOwn(binding.methods, name) ? binding.methods[name] : undefined;
-    if (method) return method;
-  }
-  throw new InvalidArgumentError(`the WSDL binds no operation ${name}`, {
-    hint: "check that the WSDL has a service with a port for it",
-  });
-}
-
-function addressIn(engine: WSDL): string | undefined {
-  const ports = Object.values(engine.definitions.services).flatMap((service) => Object.values(service.ports));
-  return ports.map((port) => port.location).find((location) => typeof location === "string");
-}
-
 function endpointOf(endpoint: string | URL | undefined, path: string): string {
   const url = endpoint !== undefined && URL.canParse(String(endpoint)) ? new URL(endpoint) : undefined;
   if (url?.protocol === "https:" || url?.protocol === "http:") return url.href;
@@ -263,6 +234,8 @@ function endpointOf(endpoint: string | URL | undefined, path: string): string {
 function headerBlocks({ soapHeaders = [] }: CarriedHeaders): string {
   for (const block of soapHeaders) {
     try {
+      // A document may begin so, but not what stands within another.
+      if (/^\s*<\?xml|^\uFEFF/.test(block)) throw new Error("it begins as a document of its own");
       parseXml(block);
     } catch (error) {
       throw new InvalidArgumentError("a SOAP header block is not well-formed XML of one element", {
@@ -272,13 +245,4 @@ function headerBlocks({ soapHeaders = [] }: CarriedHeaders): string {
     }
   }
   return soapHeaders.join("");
-}
-
-/** The `soap` package also throws plain objects. */
-function asError(error: unknown): unknown {
-  if (error instanceof Error) return error;
-  const fault = (
-    error as { readonly Fault?: { readonly faultstring?: unknown; readonly detail?: unknown } } | null
-  )?.Fault;
-  return new Error([fault?.faultstring, fault?.detail].filter(Boolean).join(": ") || String(error));
 }

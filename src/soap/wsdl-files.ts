@@ -74,12 +74,8 @@ export async function readWsdlFiles(path: string): Promise<WsdlNode[]> {
     seen.add(file);
     const root = parseFile(file, await readText(file, from));
     roots.push(root);
+    refuseRemoteImports(root, file);
     for (const location of importsOf(root)) {
-      if (/^[a-z][a-z0-9+.-]+:/i.test(location)) {
-        throw new InvalidArgumentError(`${file} imports ${location}, and nothing is fetched from elsewhere`, {
-          hint: "save what it imports beside it and let the location name that file",
-        });
-      }
       await visit(resolve(dirname(file), location), file);
     }
   };
@@ -123,6 +119,24 @@ function parseFile(file: string, text: string): WsdlNode {
     });
   }
   return root;
+}
+
+/**
+ * Looks at imports of whatever namespace, wherever they stand and whichever attribute names the file: the `soap`
+ * package follows more of them than WSDL and XML schema allow.
+ */
+function refuseRemoteImports(node: WsdlNode, file: string): void {
+  if (/^(?:import|include|redefine|override)$/.test(node.local)) {
+    for (const name of ["location", "schemaLocation"]) {
+      const location = node.attributes.get(name) ?? "";
+      if (/^[a-z][a-z0-9+.-]+:|^\/\//i.test(location)) {
+        throw new InvalidArgumentError(`${file} imports ${location}, and nothing is fetched from elsewhere`, {
+          hint: "save what it imports beside it and let the location name that file",
+        });
+      }
+    }
+  }
+  for (const child of node.children) refuseRemoteImports(child, file);
 }
 
 function importsOf(root: WsdlNode): string[] {

@@ -1,6 +1,7 @@
 import { InvalidArgumentError, type QName, UnsupportedError } from "../errors.ts";
 import { XSD_NAMESPACE } from "../xml/names.ts";
 import { schemasOf, WSDL_NAMESPACE, type WsdlNode } from "./wsdl-files.ts";
+import { refuseReservedName } from "./wsdl-names.ts";
 
 const WSDL_SOAP_NAMESPACE = "http://schemas.xmlsoap.org/wsdl/soap/";
 
@@ -53,6 +54,7 @@ export class WsdlModel {
   readonly #elementNamespaces = new Map<WsdlNode, string>();
   readonly #types = new Map<WsdlNode, TypeModel>();
 
+  /** @throws UnsupportedError for another style than document/literal, and for names that cannot be carried. */
   constructor(roots: readonly WsdlNode[]) {
     const schemas = roots.flatMap(schemasOf);
     this.namespaces = new Set(schemas.map(targetNamespace));
@@ -146,6 +148,7 @@ export class WsdlModel {
 
   #noteElements(node: WsdlNode, namespace: string, form: string): void {
     for (const child of node.children) {
+      if (child.namespace === XSD_NAMESPACE) refuseReservedName(child);
       if (child.local === "element") {
         const qualified = (child.attributes.get("form") ?? form) === "qualified";
         this.#elementNamespaces.set(child, qualified ? namespace : "");

@@ -36,8 +36,10 @@ export function rewriteAnswer(
         xml += ` ${local}="${escapeAttribute(value)}"`;
       }
     }
+    // Only names of types that there are: this is text of the server.
     const { xsiType } = element;
-    return xsiType ? `${xml} xsi:type="${prefixOf(xsiType.namespace)}${xsiType.local}"` : xml;
+    if (!xsiType || !isKnownType(model, xsiType)) return xml;
+    return `${xml} xsi:type="${escapeAttribute(prefixOf(xsiType.namespace) + xsiType.local)}"`;
   };
   const write = (element: XmlElement, declared: TypeModel): string => {
     const name = prefixOf(element.namespace) + element.local;
@@ -147,6 +149,18 @@ function plain(raw: unknown): unknown {
   );
 }
 
+/** A type of the WSDL, or one of the simple types of XML Schema. */
+function isKnownType(model: WsdlModel, name: QName): boolean {
+  if (name.namespace === XSD_NAMESPACE) return /^[A-Za-z]{1,30}$/.test(name.local) && !(name.local in {});
+  return model.derivedType(name, ANY) !== undefined;
+}
+
+const SPECIAL_NUMBERS: ReadonlyMap<string, number> = new Map([
+  ["INF", Number.POSITIVE_INFINITY],
+  ["-INF", Number.NEGATIVE_INFINITY],
+  ["NaN", Number.NaN],
+]);
+
 /** Values of whole numbers are numbers where these are exact, else bigints. */
 function scalar(type: string, raw: string, path: string): unknown {
   const text = raw.replace(/^[ \t\r\n]+|[ \t\r\n]+$/g, "");
@@ -161,9 +175,7 @@ function scalar(type: string, raw: string, path: string): unknown {
     return Number.isSafeInteger(value) ? value : BigInt(text.replace(/^\+/, ""));
   }
   if (type === "double" || type === "float" || type === "decimal") {
-    const special = { INF: Number.POSITIVE_INFINITY, "-INF": Number.NEGATIVE_INFINITY, NaN: Number.NaN }[
-      text
-    ];
+    const special = SPECIAL_NUMBERS.get(text);
     if (special !== undefined) return special;
     if (!/^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$/.test(text)) refuse(path, type);
     return Number(text);

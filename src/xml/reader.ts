@@ -1,4 +1,4 @@
-import { SaxesParser, type SaxesTagNS } from "saxes";
+import { SaxesParser, type SaxesTagNS, type XMLDecl } from "saxes";
 import { type QName, XmlError } from "../errors.ts";
 import { XSI_NAMESPACE } from "./names.ts";
 
@@ -10,12 +10,15 @@ export interface XmlLimits {
   readonly maxDepth?: number;
   /** Attributes of one element, namespace declarations included. Default 64. */
   readonly maxAttributes?: number;
+  /** Elements of the whole text; of a tree that is built, elements and attributes together. Default 2,000,000. */
+  readonly maxElements?: number;
 }
 
 export const DEFAULT_XML_LIMITS: Required<XmlLimits> = {
   maxLength: 64 * 1024 * 1024,
   maxDepth: 64,
   maxAttributes: 64,
+  maxElements: 2_000_000,
 };
 
 /** What a start tag says beside its name. Valid only during the call that passes it. */
@@ -102,7 +105,13 @@ class SaxesStartTag implements StartTag {
   }
 }
 
-function refuseForeignEncoding(encoding: string | undefined): void {
+/** XML 1.1 would let control characters through, as references. */
+function checkDeclaration({ version, encoding }: XMLDecl): void {
+  if (version && version !== "1.0") {
+    throw new XmlError("XML_MALFORMED", `the XML declares the version ${version}; only 1.0 is read`, {
+      line: 1,
+    });
+  }
   if (encoding && !/^(utf-8|us-ascii)$/i.test(encoding)) {
     throw new XmlError("XML_MALFORMED", `the XML declares the encoding ${encoding}; only UTF-8 is read`, {
       line: 1,
@@ -117,7 +126,7 @@ function refuseForeignEncoding(encoding: string | undefined): void {
  * @throws XmlError
  */
 export function readXml(text: string, sink: XmlSink, limits: XmlLimits = {}): void {
-  const { maxLength, maxDepth, maxAttributes } = { ...DEFAULT_XML_LIMITS, ...limits };
+  const { maxLength, maxDepth, maxAttributes, maxElements } = { ...DEFAULT_XML_LIMITS, ...limits };
   if (text.length > maxLength) {
     throw new XmlError("XML_LIMIT", `the XML is longer than ${maxLength} characters`);
   }
@@ -125,6 +134,7 @@ export function readXml(text: string, sink: XmlSink, limits: XmlLimits = {}): vo
   const tag = new SaxesStartTag(parser);
   let depth = 0;
   let attributes = 0;
+  let elements = 0;
   let ended = false;
   const at = () => ({ line: parser.line });
 
@@ -134,7 +144,8 @@ export function readXml(text: string, sink: XmlSink, limits: XmlLimits = {}): vo
     throw new XmlError("XML_MALFORMED", `the XML is not well formed: ${error.message}`, {
       ...at(),
       cause: error,
-      truncated: ended && depth > 0,
+      // What is wrong at the end, and nowhere before it, is that the end came too early.
+      truncated: ended,
     });
   });
   parser.on("attribute", () => {
@@ -145,7 +156,8 @@ export function readXml(text: string, sink: XmlSink, limits: XmlLimits = {}): vo
   parser.on("opentag", (open) => {
     tag.bare = attributes === 0;
     attributes = 0;
-    if (depth === 0) refuseForeignEncoding(parser.xmlDecl.encoding);
+    if (depth === 0) checkDeclaration(parser.xmlDecl);
+    if (++elements > maxElements) throw tooMany(maxElements, parser.line);
     if (++depth > maxDepth) {
       throw new XmlError("XML_LIMIT", `the XML is nested more than ${maxDepth} elements deep`, at());
     }
@@ -178,16 +190,31 @@ export function readXml(text: string, sink: XmlSink, limits: XmlLimits = {}): vo
   parser.close();
 }
 
-/** Builds a tree of plain data. */
+function tooMany(maxElements: number, line?: number): XmlError {
+  return new XmlError("XML_LIMIT", `the XML has more than ${maxElements} elements`, line ? { line } : {});
+}
+
+/** Builds a tree of plain data, which takes many times the memory of the text: hence a bound of its own. */
 export class TreeSink implements XmlSink {
   root: XmlElement | undefined;
   readonly #stack: { -readonly [K in keyof XmlElement]: XmlElement[K] }[] = [];
+  readonly #maxElements: number;
+  /** Elements and attributes so far. */
+  #size = 0;
 
+  constructor(maxElements: number = DEFAULT_XML_LIMITS.maxElements) {
+    this.#maxElements = maxElements;
+  }
+
+  /** @throws XmlError when the tree would hold more than it may. */
   open(namespace: string, local: string, tag: StartTag): void {
+    const attributes = tag.attributes();
+    this.#size += 1 + attributes.length;
+    if (this.#size > this.#maxElements) throw tooMany(this.#maxElements);
     const element = {
       namespace,
       local,
-      attributes: tag.attributes(),
+      attributes,
       xsiType: tag.xsiType(),
       children: [],
       text: "",
@@ -214,7 +241,7 @@ export class TreeSink implements XmlSink {
  * @throws XmlError as `readXml`.
  */
 export function parseXml(text: string, limits?: XmlLimits): XmlElement {
-  const sink = new TreeSink();
+  const sink = new TreeSink(limits?.maxElements);
   readXml(text, sink, limits);
   if (!sink.root) throw new XmlError("XML_MALFORMED", "the XML has no root element", { truncated: true });
   return sink.root;

@@ -181,7 +181,12 @@ describe("the grammar of the command line", () => {
       ["a pin that is none", ["nodes", "x", "--pin", "abc"], "INVALID_ARGUMENT", "SHA-256"],
       ["two readers of stdin", ["nodes", "x", "--password-stdin", "--token", "-"], "both read stdin", "FILE"],
       ["an unknown service", ["endpoints", "x", "--service", "sts"], "there is no service sts", "sso, vapi"],
-      ["an unknown release", ["simulate", "--release", "6.7"], "no simulated release 6.7", "7.0.3, 8.0.1"],
+      [
+        "an unknown release",
+        ["simulate", "--release", "6.7"],
+        'the simulator has no release "6.7"',
+        "7.0.3, 8.0.1",
+      ],
       ["no node", ["simulate", "--nodes", "0"], "--nodes 0 is no whole number from 1 to 99", "number"],
       ["half a node", ["simulate", "--nodes", "1.5"], "--nodes 1.5", "number"],
       ["a port beyond all ports", ["simulate", "--port", "65536"], "--port 65536", "number"],

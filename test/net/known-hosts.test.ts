@@ -26,14 +26,14 @@ function folder(): string {
 }
 
 test("reads hosts, ports, IPv6 and both digests, and skips comments, blank and strange lines", () => {
+  const strange = "only a host, perhaps\n|1|c2FsdA==|aGFzaA== key\nuser@vc03 x\n";
   const hosts = new KnownHosts(
-    `# ours\n\nVC01.example:443 ${A}\r\nvc02.example ${SHA1}\n[::1]:8443   ${B.toLowerCase()}\nonly-a-host\n`,
+    `# ours\n\nVC01.example:443 ${A}\r\nvc02.example ${SHA1}\n[::1]:8443   ${B.toLowerCase()}\n${strange}`,
   );
   expect(hosts.lookup(parseServer("vc01.example"))?.value).toBe(A);
   expect(hosts.lookup(parseServer("vc02.example:443"))).toEqual({ algorithm: "sha1", value: SHA1 });
   expect(hosts.lookup(parseServer("[::1]:8443"))?.value).toBe(B);
   expect(hosts.lookup(parseServer("vc01.example:8443"))).toBeUndefined();
-  expect(hosts.lookup(parseServer("only-a-host"))).toBeUndefined();
 });
 
 test("takes the last of several lines for one server, as govc does", () => {
@@ -45,6 +45,45 @@ test("refuses to treat an unreadable thumbprint as none", () => {
   const hosts = new KnownHosts(`# x\nvc01:443 nonsense\n`, "/etc/known");
   expect(() => hosts.lookup(parseServer("vc01"))).toThrow(/Line 2 of \/etc\/known/);
   expect(hosts.lookup(parseServer("vc02"))).toBeUndefined();
+});
+
+test.each([
+  "vc01:443",
+  "vc01",
+  "vc01:443 ",
+  "  vc01\t",
+  "https://vc01",
+  `vc01:443,${A}`,
+  `vc01:443;${A}`,
+  `vc01:443|${A}`,
+  `vc01:443=${A}`,
+  `vc01:443 ${A.slice(0, 50)}`,
+  `vc01:443 ${A} # comment`,
+])("an entry cut short or written otherwise is not as good as none: %j", (line) => {
+  const hosts = new KnownHosts(`vc02 ${B}\n${line}\nvc03 ${B}\n`);
+  expect(() => hosts.lookup(parseServer("vc01"))).toThrow(
+    /Line 2 of .* has no readable thumbprint for vc01:443/,
+  );
+  expect(hosts.lookup(parseServer("vc03"))?.value).toBe(B);
+});
+
+test.each([
+  ["UTF-16", Buffer.from(`\uFEFFvc01:443 ${A}\n`, "utf16le"), "is not UTF-8 text"],
+  ["binary", Buffer.from([0x80, 0x81, 0x0a]), "is not UTF-8 text"],
+  ["NUL after a line", Buffer.from(`vc01:443 ${A}\n\0`), "is not UTF-8 text"],
+  ["a last line without an end or a thumbprint", Buffer.from(`vc01:443 ${A}\nvc02:44`), "was cut short"],
+])("a file that cannot be whole is refused as a whole: %s", async (_name, bytes, what) => {
+  const path = join(folder(), "known");
+  writeFileSync(path, bytes);
+  await expect(KnownHosts.load(path)).rejects.toThrow(`${path} ${what}`);
+  expect(() => new KnownHosts(bytes.toString("utf8"))).toThrow(InvalidArgumentError);
+});
+
+test("lines may end as on any system, and the last one not at all", () => {
+  for (const end of ["\n", "\r\n", "\r"]) {
+    const hosts = new KnownHosts(`\uFEFFvc01 ${A}${end}vc02 ${B}`);
+    expect(["vc01", "vc02"].map((name) => hosts.lookup(parseServer(name))?.value)).toEqual([A, B]);
+  }
 });
 
 test("adds and replaces entries and keeps every other line", () => {

@@ -47,6 +47,49 @@ async function startScript(statuses: readonly number[], headers: Record<string, 
   };
 }
 
+describe("a body that a function makes", () => {
+  test("is made anew for every attempt, before a connection is taken", async () => {
+    const bodies: string[] = [];
+    const { port } = await startPlainServer((request, response) => {
+      let body = "";
+      request
+        .setEncoding("utf8")
+        .on("data", (text: string) => {
+          body += text;
+        })
+        .on("end", () => {
+          if (request.url === "/token") return response.end("token");
+          bodies.push(body);
+          return response.writeHead(bodies.length < 3 ? 503 : 200).end();
+        });
+    });
+    const url = `http://127.0.0.1:${port}`;
+    const transport = makeTransport({ retry: FAST, maxConnections: 1 });
+    let made = 0;
+    const body = async () => {
+      // With the only connection taken this would wait for ever.
+      const token = await transport.request(`${url}/token`, { method: "GET" });
+      return `${token.body} ${++made}`;
+    };
+    const response = await transport.request(url, { method: "POST", idempotent: true, body });
+    expect(response.status).toBe(200);
+    expect(bodies).toEqual(["token 1", "token 2", "token 3"]);
+  });
+
+  test("may be bytes, and fails the call with what the function throws, once", async () => {
+    const server = await startScript([200]);
+    const transport = makeTransport({ retry: FAST });
+    const post = (body: () => Uint8Array) => transport.request(server.url, { method: "POST", body });
+    expect((await post(() => Buffer.from("x"))).status).toBe(200);
+    const failure = new Error("no token");
+    const failing = post(() => {
+      throw failure;
+    });
+    await expect(failing).rejects.toBe(failure);
+    expect(server.requests).toBe(1);
+  });
+});
+
 describe("a status", () => {
   test.each([502, 503, 504])("%i is repeated for requests that may be", async (status) => {
     const server = await startScript([status, status, 200]);

@@ -26,6 +26,8 @@ export interface SecureServerOptions {
   readonly version?: SecureVersion | undefined;
   /** Certificates sent after the server's own. */
   readonly above?: readonly Identity[];
+  /** Address to listen on. Default 127.0.0.1. */
+  readonly address?: string;
   readonly handler?: RequestListener;
 }
 
@@ -60,7 +62,7 @@ export async function startSecureServer(
     });
   });
   const sockets = track(server);
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  await new Promise<void>((resolve) => server.listen(0, options.address ?? "127.0.0.1", resolve));
   return {
     port: (server.address() as AddressInfo).port,
     get connections() {

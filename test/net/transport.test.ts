@@ -1,5 +1,9 @@
 import { once } from "node:events";
 import type { RequestListener } from "node:http";
+import type { Socket } from "node:net";
+import { inspect } from "node:util";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { gzipSync } from "node:zlib";
 import { beforeAll, describe, expect, test, vi } from "vitest";
 import { AbortedError, ConnectionError, InvalidArgumentError, ProtocolError } from "../../src/errors.ts";
@@ -103,6 +107,22 @@ describe("URLs", () => {
   test("http to this machine is refused when an address leads elsewhere", async () => {
     const transport = makeTransport({ addresses: { "localhost:8080": "192.0.2.1" } });
     await failureOf(transport.request("http://localhost:8080/", GET), InvalidArgumentError);
+  });
+
+  test("by http is warned of once where pins or authorities were given, and else not at all", async () => {
+    const { port } = await startPlainServer();
+    for (const [trust, count] of [
+      [{ pins: [identity.sha256] }, 1],
+      [{ ca: identity.cert }, 1],
+      [{}, 0],
+    ] as const) {
+      const warnings: string[] = [];
+      const transport = makeTransport({ trust, onWarning: (message) => void warnings.push(message) });
+      for (let call = 0; call < 2; call++) await transport.request(`http://127.0.0.1:${port}/`, GET);
+      expect(warnings).toEqual(
+        Array(count).fill(expect.stringContaining(`127.0.0.1:${port}: http has no TLS`)),
+      );
+    }
   });
 
   test("headers with line breaks are refused and not repeated", async () => {
@@ -287,6 +307,77 @@ describe("replies", () => {
   ])("larger than allowed, %s, are refused", async (name, bytes) => {
     const error = await failureOf(reply(bytes, name === "hidden in gzip" ? 10_000 : 10), ProtocolError);
     expect(error.code).toBe("RESPONSE_TOO_LARGE");
+  });
+
+  test("in tiny pieces between much padding hold no more memory than their bytes", async () => {
+    setFlagsFromString("--expose-gc");
+    const collect = runInNewContext("gc") as () => void;
+    const pieces = 3_000;
+    const padded = Buffer.from(`1;${"x".repeat(20_000)}\r\na\r\n`);
+    let sent: (socket: Socket) => void = () => undefined;
+    const allSent = new Promise<Socket>((resolve) => {
+      sent = resolve;
+    });
+    const { port } = await startRawServer(async (socket) => {
+      socket.write(`${head}Transfer-Encoding: chunked\r\n\r\n`);
+      for (let piece = 0; piece < pieces; piece++) {
+        if (!socket.write(padded)) await once(socket, "drain");
+      }
+      sent(socket);
+    });
+    collect();
+    const before = process.memoryUsage().arrayBuffers;
+    const reply = makeTransport().request(`http://127.0.0.1:${port}/`, GET);
+    const socket = await allSent;
+    // Sixty megabytes went by.
+    await vi.waitFor(
+      () => {
+        collect();
+        expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(10_000_000);
+      },
+      { timeout: 5_000 },
+    );
+    socket.end("0\r\n\r\n");
+    expect((await reply).body.toString()).toBe("a".repeat(pieces));
+  });
+
+  test("that unpack to a multiple of their size no sound server reaches are refused", async () => {
+    const large = 64 * 1024 * 1024;
+    const bomb = zipped(gzipSync(Buffer.alloc(8_000_000)));
+    const error = await failureOf(reply(bomb, large), ProtocolError);
+    expect(error.code).toBe("RESPONSE_TOO_LARGE");
+    expect(error.message).toContain("100 times");
+    expect((await reply(zipped(gzipSync(Buffer.alloc(1_000_000))), large)).body).toHaveLength(1_000_000);
+    const noise = Buffer.from(Array.from({ length: 200_000 }, (_, index) => `${index * 7919} `).join(""));
+    expect((await reply(zipped(gzipSync(noise)), large)).body.equals(noise)).toBe(true);
+  });
+
+  test.each([
+    ["before the reply", "HTTP/1.1 200 OK\r\nbad header\u0001: hunter2\r\n\r\n"],
+    ["no HTTP at all", "220 hunter2 ready\r\n"],
+    ["within the reply", `${head}Set-Cookie: a=hunter2\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\nhunter2`],
+  ])("are nowhere in an error, what lies below it included: %s", async (_name, bytes) => {
+    const error = await failureOf(reply(bytes), ProtocolError);
+    expect(error.cause).toBeInstanceOf(Error);
+    expect(error.cause).toMatchObject({ name: "HTTPParserError", message: expect.stringMatching(/./) });
+    expect(inspect(error, { depth: 20, showHidden: true })).not.toContain("hunter2");
+  });
+
+  test.each([
+    ["text/html; charset=utf-8", true],
+    ["text/plain", true],
+    ["text/xml", true],
+    ["application/soap+xml;charset=utf-8", true],
+    ["application/json", false],
+    ["application/xmlish", false],
+    ["", false],
+  ])("that are truncated show how they begin if that is text or XML: %s", async (type, shown) => {
+    const start = `<a>${"b".repeat(300)}`;
+    const bytes = `${head}Content-Type: ${type}\r\nContent-Length: 5000\r\n\r\n${start}`;
+    const error = await failureOf(reply(bytes, 10_000), ProtocolError);
+    expect(error.code).toBe("RESPONSE_TRUNCATED");
+    expect(error.message.includes('"<a>bbb')).toBe(shown);
+    expect(error.message.length).toBeLessThan(300);
   });
 
   test.each([

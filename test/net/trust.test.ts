@@ -1,15 +1,16 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { execFileSync } from "node:child_process";
+import { closeSync, mkdirSync, mkdtempSync, openSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
+import { networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
-import { InvalidArgumentError, TrustError } from "../../src/errors.ts";
+import { AbortedError, InvalidArgumentError, TimeoutError, TrustError } from "../../src/errors.ts";
 import { parseServer } from "../../src/net/authority.ts";
 import { KnownHosts } from "../../src/net/known-hosts.ts";
 import type { TransportOptions } from "../../src/net/transport.ts";
 import type { TrustOptions } from "../../src/net/trust.ts";
 import { type Identity, makeAuthority, makeCertificate, makeSelfSigned } from "../helpers/certificates.ts";
 import { startProxy } from "../helpers/proxy.ts";
-import { failureOf, makeTransport, startSecureServer, type TestServer } from "./servers.ts";
+import { failureOf, makeTransport, startPlainServer, startSecureServer, type TestServer } from "./servers.ts";
 
 let root: Identity;
 let intermediate: Identity;
@@ -406,6 +407,185 @@ test("two servers on one host are judged apart, by port", async () => {
   expect(second.received).toBe(0);
 });
 
+test("a certificate whose subject and issuer are empty is judged like any other", async () => {
+  const nameless = await makeSelfSigned("nameless", { subject: "" });
+  const server = await startSecureServer(nameless);
+  for (const trust of [undefined, { pins: [leaf.sha256] }, { ca: root.cert }]) {
+    const error = await refusalOf(server, trust);
+    expect(error.certificate).toMatchObject({ sha256: nameless.sha256, subject: "", issuer: "" });
+  }
+  for (const trust of [{ pins: [nameless.sha256] }, { insecure: true }]) {
+    expect(await get(server, trust)).toBe("served");
+  }
+});
+
+test("a pin that does not match hints at the authority that may not be served", async () => {
+  const server = await startSecureServer(issued, { above: [intermediate] });
+  const { reason, hint } = await refusalOf(server, { pins: [root.sha256] });
+  expect(reason).toBe("pin-mismatch");
+  expect(hint).toContain("--ca FILE with it beside the pin");
+  expect(await get(server, { pins: [root.sha256], ca: root.cert })).toBe("served");
+});
+
+describe("a file of trust", () => {
+  const folder = (): string => {
+    const path = mkdtempSync(join(tmpdir(), "trust-"));
+    onTestFinished(() => rmSync(path, { recursive: true }));
+    return path;
+  };
+
+  test.each(["ca", "knownHosts"] as const)("that could not be read is read again: %s", async (option) => {
+    const server = await startSecureServer(selfSigned);
+    const file = join(folder(), "file");
+    mkdirSync(file);
+    const transport = makeTransport({ trust: { [option]: file }, retry: false });
+    const ask = () => transport.request(`https://127.0.0.1:${server.port}/`, { method: "GET" });
+    expect((await failureOf(ask(), InvalidArgumentError)).message).toContain(file);
+    rmdirSync(file);
+    writeFileSync(
+      file,
+      option === "ca" ? selfSigned.cert : `127.0.0.1:${server.port} ${selfSigned.sha256}\n`,
+    );
+    expect((await ask()).status).toBe(200);
+  });
+
+  test.skipIf(process.platform === "win32").each(["ca", "knownHosts"] as const)(
+    "that is a pipe without a writer is waited for no longer than a call may take: %s",
+    async (option) => {
+      const server = await startSecureServer(selfSigned);
+      const pipe = join(folder(), "pipe");
+      execFileSync("mkfifo", [pipe]);
+      const url = `https://127.0.0.1:${server.port}/`;
+      const trust = { [option]: pipe };
+      try {
+        const slow = makeTransport({ trust, connectTimeoutMs: 30 }).request(url, { method: "GET" });
+        expect((await failureOf(slow, TimeoutError)).phase).toBe("connect");
+        const caller = new AbortController();
+        setTimeout(() => caller.abort(), 30);
+        const aborted = makeTransport({ trust }).request(url, { method: "GET", signal: caller.signal });
+        await failureOf(aborted, AbortedError);
+        expect(server.connections).toBe(0);
+      } finally {
+        // Lets go of the readers.
+        closeSync(openSync(pipe, "r+"));
+      }
+    },
+  );
+});
+
+test("a fault of the program is not taken for one of the network", async () => {
+  const defect = new TypeError("not a function");
+  const knownHosts = Object.assign(new KnownHosts(), {
+    lookup() {
+      throw defect;
+    },
+  });
+  const transport = makeTransport({ trust: { knownHosts }, retry: { baseDelayMs: 1 } });
+  await expect(transport.request("https://127.0.0.1:1/", { method: "GET" })).rejects.toBe(defect);
+});
+
+describe("the certificate that was served", () => {
+  const at = (server: TestServer) => ({ host: "127.0.0.1", port: server.port });
+
+  test("is told however it came to be trusted, for the last connection", async () => {
+    const server = await startSecureServer(leaf);
+    for (const trust of [
+      { insecure: true },
+      { pins: [leaf.sha256] },
+      { ca: root.cert },
+      { knownHosts: known(server, leaf.sha256) },
+    ]) {
+      const transport = makeTransport({ trust });
+      expect(transport.servedCertificate(at(server))).toBeUndefined();
+      await transport.request(`https://127.0.0.1:${server.port}/`, { method: "GET" });
+      expect(transport.servedCertificate(at(server))).toEqual({
+        sha256: leaf.sha256,
+        subject: "CN=leaf",
+        issuer: "CN=Corp Root",
+        notBefore: expect.stringMatching(/^\d{4}-.*Z$/),
+        notAfter: expect.stringMatching(/^\d{4}-.*Z$/),
+      });
+      expect(transport.servedCertificate({ host: "localhost", port: server.port })).toBeUndefined();
+    }
+  });
+
+  test("changes with the server's, and not to one that was refused", async () => {
+    const server = await startSecureServer(leaf);
+    const transport = makeTransport({ trust: { ca: root.cert }, retry: false });
+    const ask = () =>
+      transport.request(`https://127.0.0.1:${server.port}/`, {
+        method: "GET",
+        headers: { connection: "close" },
+      });
+    await ask();
+    server.present(selfSigned);
+    await failureOf(ask(), TrustError);
+    expect(transport.servedCertificate(at(server))?.sha256).toBe(leaf.sha256);
+    const next = await makeCertificate(root, "next");
+    server.present(next);
+    await ask();
+    expect(transport.servedCertificate(at(server))?.sha256).toBe(next.sha256);
+  });
+
+  test("is none where there is no TLS", async () => {
+    const { port } = await startPlainServer();
+    const transport = makeTransport();
+    await transport.request(`http://127.0.0.1:${port}/`, { method: "GET" });
+    expect(transport.servedCertificate({ host: "127.0.0.1", port })).toBeUndefined();
+  });
+});
+
+const hasIpv6 = Object.values(networkInterfaces()).some((all) => all?.some((each) => each.address === "::1"));
+
+describe.skipIf(!hasIpv6)("a server at an IPv6 address", () => {
+  const ask = async (options: TransportOptions, host = "[::1]", port?: number): Promise<string> => {
+    const server = await startSecureServer(leaf, { address: "::1" });
+    const transport = makeTransport({ ...options, retry: false });
+    const url = `https://${host}:${port ?? server.port}/`;
+    return (await transport.request(url, { method: "GET" })).body.toString();
+  };
+
+  test("is verified by authority, by pin and by the known hosts, and must be named", async () => {
+    for (const trust of [{ ca: root.cert }, { pins: [leaf.sha256] }]) {
+      expect(await ask({ trust })).toBe("served");
+    }
+    const server = await startSecureServer(leaf, { address: "::1" });
+    const other = await startSecureServer(misnamed, { address: "::1" });
+    const knownHosts = new KnownHosts(
+      `[0:0::1]:${server.port} ${leaf.sha256}\n[::1]:${other.port} ${leaf.sha256}\n`,
+    );
+    const transport = makeTransport({ trust: { knownHosts }, retry: false });
+    expect((await transport.request(`https://[::1]:${server.port}/`, { method: "GET" })).status).toBe(200);
+    const error = await failureOf(
+      transport.request(`https://[::1]:${other.port}/`, { method: "GET" }),
+      TrustError,
+    );
+    expect([error.host, error.reason]).toEqual([`[::1]:${other.port}`, "known-hosts-mismatch"]);
+    const byName = makeTransport({ trust: { ca: root.cert }, retry: false });
+    const refused = byName.request(`https://[::1]:${other.port}/`, { method: "GET" });
+    expect((await failureOf(refused, TrustError)).reason).toBe("name-mismatch");
+    expect(other.serverNames).toEqual([]);
+  });
+
+  test("is reached through a proxy, and in the place of another", async () => {
+    const proxy = await startProxy();
+    onTestFinished(proxy.close);
+    const server = await startSecureServer(leaf, { address: "::1" });
+    const trust = { ca: root.cert };
+    const through = makeTransport({ trust, proxy: `http://127.0.0.1:${proxy.port}` });
+    expect((await through.request(`https://[::1]:${server.port}/`, { method: "GET" })).status).toBe(200);
+    expect(proxy.tunnels).toEqual([`[::1]:${server.port}`]);
+    for (const [name, address] of [
+      ["localhost:443", `[::1]:${server.port}`],
+      [`localhost:${server.port}`, "::1"],
+      [`localhost:${server.port}`, "[::1]"],
+    ] as const) {
+      const mapped = makeTransport({ trust, addresses: { [name]: address } });
+      expect((await mapped.request(`https://${name}/`, { method: "GET" })).status).toBe(200);
+    }
+  });
+});
+
 describe("options that cannot be used", () => {
   const refused = (trust: TrustOptions) =>
     failureOf(
@@ -423,6 +603,7 @@ describe("options that cannot be used", () => {
       "certificate 1",
     ],
     ["an empty list of authorities", { ca: [] }, "empty"],
+    ["an empty list of pins", { pins: [] }, "empty"],
   ] as const)("%s", async (_name, trust, words) => {
     expect((await refused(trust)).message).toContain(words);
   });

@@ -418,7 +418,17 @@ describe("a fault", () => {
       faultCode: { namespace: "", local: "" },
       faultString: "",
       detail: undefined,
+      details: [],
     });
+  });
+
+  test("has a detail of bounded size", () => {
+    const detail = (count: number) => `<detail><d>${"<a/>".repeat(count)}</d></detail>`;
+    expect(fault(detail(9_998)).detail?.children).toHaveLength(9_998);
+    const attributes = `<detail>${'<a b="" c=""/>'.repeat(3_400)}</detail>`;
+    for (const content of [detail(10_000), attributes, `<detail>${"<a/>".repeat(10_001)}</detail>`]) {
+      expect(refusal(envelope(`<s:Fault>${content}</s:Fault>`)).code).toBe("XML_LIMIT");
+    }
   });
 
   test("keeps the first of what is repeated", () => {
@@ -435,6 +445,17 @@ describe("a fault", () => {
       faultString: "x",
     });
   });
+});
+
+test("an answer with more elements than the limit is refused, whatever they are", () => {
+  const answer = (element: string) =>
+    envelope(`<ListResponse xmlns="urn:lookup">${element.repeat(100)}</ListResponse>`);
+  for (const element of ["<returnval/>", "<unknown/>", '<returnval xsi:nil="true"/>']) {
+    expect(refusal(answer(element), { limits: { maxElements: 102 } }).code).toBe("XML_LIMIT");
+    expect(decodeEnvelope(answer(element), untyped, "List", { limits: { maxElements: 103 } }).kind).toBe(
+      "result",
+    );
+  }
 });
 
 describe("what is no answer", () => {

@@ -5,7 +5,7 @@ import { LOOKUP_SCHEMA, type LookupOperations } from "../../src/lookup/wsdl-tabl
 import { decodeEnvelope } from "../../src/soap/decode.ts";
 import { encodeOperation } from "../../src/soap/encode.ts";
 import type { FieldTable, ServiceSchema } from "../../src/soap/schema.ts";
-import type { SoapTransport } from "../../src/soap/transport.ts";
+import type { SoapTransport, SoapTransportRequest } from "../../src/soap/transport.ts";
 import { createWsdlClient, type WsdlClient } from "../../src/soap/wsdl-client.ts";
 import { parseXml, type XmlElement } from "../../src/xml/reader.ts";
 
@@ -19,8 +19,8 @@ class Recorder implements SoapTransport {
   sent = "";
   answer = "";
 
-  async request(url: string, request: { readonly body: string }) {
-    this.sent = request.body;
+  async request(url: string, { body }: SoapTransportRequest) {
+    this.sent = typeof body === "string" ? body : await body();
     return { status: 200, headers: {}, body: Buffer.from(this.answer), url };
   }
 }

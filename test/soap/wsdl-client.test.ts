@@ -1,8 +1,12 @@
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type IncomingHttpHeaders, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import {
+  AbortedError,
   HttpStatusError,
   InvalidArgumentError,
   ProtocolError,
@@ -31,7 +35,8 @@ let answer: { status: number; type: string; body: string };
 
 const transport: SoapTransport = {
   async request(url, { method, headers, body, signal }) {
-    const response = await fetch(url, { method, headers, body, ...(signal && { signal }) });
+    const text = typeof body === "string" ? body : await body();
+    const response = await fetch(url, { method, headers, body: text, ...(signal && { signal }) });
     return {
       status: response.status,
       headers: Object.fromEntries(response.headers),
@@ -304,7 +309,8 @@ describe("a request", () => {
 
   test("is refused with a header block that is not one element", async () => {
     const client = await bind();
-    for (const block of ["text", "<a/><b/>", "<unbound:a/>", "<a>"]) {
+    const documents = ['<?xml version="1.0"?><a/>', "\uFEFF<a/>", "\uFEFF<?xml version='1.0'?><a/>"];
+    for (const block of ["text", "<a/><b/>", "<unbound:a/>", "<a>", ...documents]) {
       const error = await failure(client.call("Ping", {}, { soapHeaders: [block] }));
       expect(error).toBeInstanceOf(InvalidArgumentError);
     }
@@ -387,6 +393,24 @@ describe("an answer", () => {
     expect(({} as Record<string, unknown>).polluted).toBeUndefined();
   });
 
+  test.each([
+    `<returnval xsi:type='t:x" id="__proto__'><t:id>evil</t:id></returnval>`,
+    `<returnval xsi:type='t:Item" id="__proto__'><t:id>evil</t:id></returnval>`,
+    `<returnval xsi:type='xsd:string" id="__proto__'><t:id>evil</t:id></returnval>`,
+    `<returnval xsi:type='t:x">&lt;n2:id>injected&lt;/n2:id>&lt;n2:path x="'><t:id>evil</t:id></returnval>`,
+    '<returnval xsi:type="xsd:constructor"><t:id>evil</t:id></returnval>',
+    '<returnval xsi:type="t:__proto__"><t:id>evil</t:id></returnval>',
+  ])("has no type that the schema does not have, and harms nothing by its name: %s", async (content) => {
+    const client = await bind();
+    const call = () => client.call("Store", { _this: REFERENCE, item: [{ id: "1" }] });
+    respond(content);
+    expect(await call()).toEqual([{ id: "evil", label: [], mark: [] }]);
+    expect(Object.keys(Object.prototype)).toEqual([]);
+    expect(({} as Record<string, unknown>).obj).toBeUndefined();
+    respond("<returnval><t:id>fine</t:id></returnval>");
+    expect(await call()).toEqual([{ id: "fine", label: [], mark: [] }]);
+  });
+
   test("drops what is nil, and keeps the first of a single field that is repeated", async () => {
     expect(
       await store(
@@ -418,6 +442,9 @@ describe("an answer", () => {
     "<total/>",
     "<total>1</total><ratio>fast</ratio>",
     "<total>1</total><exact>yes</exact>",
+    "<total>1</total><ratio>constructor</ratio>",
+    "<total>1</total><ratio>__proto__</ratio>",
+    '<total>1</total><extra xsi:type="xsd:double">toString</extra>',
   ])("is refused when a value is not of its type: %s", async (content) => {
     respond(content, 200, "CountResult");
     const error = await failure((await bind()).call("Count", {}));
@@ -435,6 +462,12 @@ describe("an answer", () => {
     ],
     ["an empty body", { body: "" }, ProtocolError, "RESPONSE_EMPTY"],
     ["a page", { body: "<html><body>hi</body></html>", type: "text/html" }, ProtocolError, "RESPONSE_HTML"],
+    [
+      "XML 1.1, which can hold control characters",
+      { body: `<?xml version="1.1"?>${envelope("<a>&#27;</a>")}` },
+      ProtocolError,
+      "RESPONSE_NOT_SOAP",
+    ],
     ["JSON", { body: '{"a":1}' }, ProtocolError, "RESPONSE_NOT_SOAP"],
     [
       "another answer",
@@ -470,6 +503,35 @@ describe("an answer", () => {
     }
   });
 
+  test("has special numbers by the names of XML Schema", async () => {
+    const client = await bind();
+    for (const [name, value] of [
+      ["INF", Number.POSITIVE_INFINITY],
+      ["-INF", Number.NEGATIVE_INFINITY],
+      ["NaN", Number.NaN],
+    ] as const) {
+      respond(`<total>1</total><ratio>${name}</ratio>`, 200, "CountResult");
+      expect(await client.call("Count", {})).toEqual({ total: 1, ratio: value });
+    }
+  });
+
+  test("is bounded in elements and attributes", async () => {
+    respond(`<returnval><t:id>1</t:id>${"<t:label/>".repeat(100)}</returnval>`);
+    const call = async (maxElements: number) =>
+      (await bind({ limits: { maxElements } })).call("Store", { _this: REFERENCE, item: [{ id: "1" }] });
+    expect(await call(105)).toHaveLength(1);
+    expect(await failure(call(100))).toMatchObject({ code: "XML_LIMIT" });
+    respond(`<returnval>${'<t:label a="" b=""/>'.repeat(50)}</returnval>`);
+    expect(await failure(call(100))).toMatchObject({ code: "XML_LIMIT" });
+  });
+
+  test("is bounded without limits given, too", async () => {
+    respond(`<returnval>${"<t:label/>".repeat(500_000)}</returnval>`);
+    const error = await failure((await bind()).call("Store", { _this: REFERENCE, item: [{ id: "1" }] }));
+    expect(error).toMatchObject({ code: "XML_LIMIT" });
+    expect(error.message).toContain("more than 500000 elements");
+  });
+
   test("is bounded by the limits given", async () => {
     respond(`<returnval>${"<t:label>x</t:label>".repeat(1000)}</returnval>`);
     const client = await bind({ limits: { maxLength: 2000 } });
@@ -482,6 +544,29 @@ describe("an answer", () => {
     const client = await bind();
     const error = await failure(client.call("Ping", {}, { signal: AbortSignal.abort(new Error("enough")) }));
     expect(error.message).toBe("enough");
+  });
+
+  test("is not waited for behind a carrier that hangs, once the signal fires", async () => {
+    const caller = new AbortController();
+    const carrier = () => {
+      setImmediate(() => caller.abort(new Error("enough")));
+      return new Promise<never>(() => undefined);
+    };
+    const error = await failure((await bind({ carrier })).call("Ping", {}, { signal: caller.signal }));
+    expect(error).toBeInstanceOf(AbortedError);
+    expect(error.cause).toEqual(new Error("enough"));
+    expect(requests).toEqual([]);
+  });
+
+  test("is not asked for when the carrier fails", async () => {
+    const carrier = () => {
+      throw new Error("no session");
+    };
+    const { signal } = new AbortController();
+    expect((await failure((await bind({ carrier })).call("Ping", {}, { signal }))).message).toBe(
+      "no session",
+    );
+    expect(requests).toEqual([]);
   });
 });
 
@@ -524,6 +609,75 @@ describe("a WSDL", () => {
     expect(error).toBeInstanceOf(type);
     expect(error.message).toMatch(message);
     expect(error.hint).toBeTruthy();
+  });
+
+  describe("with changes", () => {
+    let folder: string;
+
+    beforeAll(() => {
+      folder = mkdtempSync(join(tmpdir(), "wsdl-"));
+      cpSync(fixture("."), folder, { recursive: true });
+    });
+    afterAll(() => rmSync(folder, { recursive: true }));
+
+    /** Binds the inventory with one piece of it replaced, and another put before it. */
+    const bindChanged = (from: string, to: string): Promise<WsdlClient> => {
+      const source = readFileSync(INVENTORY, "utf8");
+      expect(source).toContain(from);
+      const path = join(folder, "changed.wsdl");
+      writeFileSync(path, source.replace(from, to));
+      return createWsdlClient(path, { transport, endpoint });
+    };
+
+    const TYPES = "<wsdl:types>";
+    const IMPORT = "<xsd:import ";
+    test.each<[string, string, (url: string) => string]>([
+      ["a schema by the attribute of WSDL", IMPORT, (url) => `<xsd:import location="${url}"/>`],
+      ["an include by the attribute of WSDL", IMPORT, (url) => `<xsd:include location="${url}"/>`],
+      ["a WSDL by the attribute of schemas", TYPES, (url) => `<wsdl:import schemaLocation="${url}"/>`],
+      [
+        "in a schema, by an element of no standard",
+        IMPORT,
+        (url) => `<f:import xmlns:f="urn:f" schemaLocation="${url}"/>`,
+      ],
+      [
+        "in the WSDL, by an element of no standard",
+        TYPES,
+        (url) => `<f:import xmlns:f="urn:f" location="${url}"/>`,
+      ],
+      [
+        "in a schema of no standard",
+        "</wsdl:types>",
+        (url) =>
+          `<f:schema xmlns:f="urn:f" targetNamespace="urn:g"><f:import schemaLocation="${url}"/></f:schema>`,
+      ],
+      ["by the name of a protocol alone", IMPORT, (url) => `<xsd:import schemaLocation="${url.slice(5)}"/>`],
+    ])("never imports from the network: %s", async (_name, before, element) => {
+      const error = await failure(bindChanged(before, element(`${endpoint}/far.xsd`) + before));
+      expect(error).toBeInstanceOf(InvalidArgumentError);
+      expect(error.message).toMatch(/imports .*far\.xsd, and nothing is fetched/);
+      expect(requests).toEqual([]);
+    });
+
+    test("does not fetch either what only a file imports that the engine alone reads", async () => {
+      writeFileSync(
+        join(folder, "near.xsd"),
+        `<xsd:schema xmlns:xsd="http://www.w3.org/2001/XMLSchema"><xsd:import schemaLocation="${endpoint}/far.xsd"/></xsd:schema>`,
+      );
+      const error = await failure(bindChanged(IMPORT, `<xsd:import location="near.xsd"/>${IMPORT}`));
+      expect(error).toBeInstanceOf(InvalidArgumentError);
+      expect(`${error.cause}`).toContain("nothing is fetched");
+      expect(requests).toEqual([]);
+    });
+
+    test.each(["attributes", "_attributes", "_xml", "constructor", "toString", "__proto__"])(
+      "that has an element named %s is refused, for the engine would lose it",
+      async (name) => {
+        const error = await failure(bindChanged('name="note"', `name="${name}"`));
+        expect(error).toBeInstanceOf(UnsupportedError);
+        expect(error.message).toContain(`element named ${name}`);
+      },
+    );
   });
 
   test("is not fetched from the network, and its endpoint must be a URL", async () => {

@@ -51,6 +51,8 @@ describe("parseXml", () => {
     ["text after the root", "<a/>x", "XML_MALFORMED"],
     ["control character", "<a>\u0001</a>", "XML_MALFORMED"],
     ["foreign encoding", '<?xml version="1.0" encoding="ISO-8859-1"?><a/>', "XML_MALFORMED"],
+    ["XML 1.1", '<?xml version="1.1"?><a>&#27;</a>', "XML_MALFORMED"],
+    ["XML 2.0", '<?xml version="2.0"?><a/>', "XML_MALFORMED"],
     ["not XML", "hello", "XML_MALFORMED"],
     ["nothing", "", "XML_MALFORMED"],
   ])("refuses %s", (_name, text, code) => {
@@ -60,6 +62,20 @@ describe("parseXml", () => {
   test("says that a document was cut short", () => {
     expect(refusal("<a><b>text").truncated).toBe(true);
     expect(refusal("<a><b></a>").truncated).toBe(false);
+    for (const text of [
+      "<",
+      "<?xml ver",
+      '<?xml version="1.0"?>',
+      '<a:b xmlns:a="urn:',
+      "<a",
+      "<a>&am",
+      "<!-- ",
+    ]) {
+      expect([text, refusal(text).truncated]).toEqual([text, true]);
+    }
+    for (const text of ["hello", "<a/>x", "<a b>", '<a b="<"', "{}"]) {
+      expect([text, refusal(text).truncated]).toEqual([text, false]);
+    }
   });
 
   test("holds its limits exactly", () => {
@@ -69,6 +85,10 @@ describe("parseXml", () => {
     const many = (n: number) => `<a ${Array.from({ length: n }, (_, i) => `x${i}="1"`).join(" ")}/>`;
     expect(parseXml(many(5), { maxAttributes: 5 }).attributes).toHaveLength(5);
     expect(refusal(many(6), { maxAttributes: 5 }).code).toBe("XML_LIMIT");
+    expect(parseXml(`<a>${"<b/>".repeat(4)}</a>`, { maxElements: 5 }).children).toHaveLength(4);
+    expect(refusal(`<a>${"<b/>".repeat(5)}</a>`, { maxElements: 5 }).code).toBe("XML_LIMIT");
+    expect(parseXml('<a b="" c=""><d e=""/></a>', { maxElements: 5 }).children).toHaveLength(1);
+    expect(refusal('<a b="" c=""><d e=""/></a>', { maxElements: 4 }).code).toBe("XML_LIMIT");
     expect(refusal("<a>12345</a>", { maxLength: 11 }).code).toBe("XML_LIMIT");
     expect(parseXml("<a>12345</a>", { maxLength: 12 }).text).toBe("12345");
   });
