@@ -30,6 +30,16 @@ const bundle = await rolldown({
 await bundle.write({
   dir: "dist",
   format: "cjs",
+  // What every command that asks a server needs is one file.
+  codeSplitting: {
+    includeDependenciesRecursively: false,
+    groups: [
+      {
+        name: "lookup",
+        test: /\/src\/((lookup|soap|net|xml)\/(?!services)|cli\/(reach|connection|environment|output\/discovery))|\/(saxes|xmlchars)\//,
+      },
+    ],
+  },
   entryFileNames: "[name].cjs",
   chunkFileNames: "cli/[name]-[hash].cjs",
   banner: (chunk) => (chunk.isEntry ? "#!/usr/bin/env node" : ""),
