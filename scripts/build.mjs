@@ -22,6 +22,7 @@ const { version } = JSON.parse(readFileSync("package.json", "utf8"));
 const bundle = await rolldown({
   input: { vsso: "src/cli/main.ts" },
   platform: "node",
+  preserveEntrySignatures: false,
   external: (id, importer) => /^(node:|soap$|@peculiar\/)/.test(id) && !stubFor(id, importer),
   transform: { define: { VSSO_VERSION: JSON.stringify(version) } },
   resolve: { alias: { undici$: fileURLToPath(new URL("undici-client.mjs", import.meta.url)) } },
