@@ -1,14 +1,9 @@
-import * as module from "node:module";
 import { setFlagsFromString } from "node:v8";
 import { EXIT } from "./exit-code.ts";
 import { run } from "./run.ts";
 
 /** Set by the build, from package.json. */
 declare const VSSO_VERSION: string;
-
-// From Node.js 22.8 on code is compiled once and kept in the system's folder for temporary files, as tsc does it.
-if ("enableCompileCache" in module && typeof module.enableCompileCache === "function")
-  module.enableCompileCache();
 
 // undici's HTTP parser is WebAssembly. Optimising it in the background takes longer than a short command does, and
 // the process would wait for it at the end.

@@ -19,7 +19,7 @@ export class ByteBuffer {
     if (length > this.#limit) return false;
     if (length > this.#bytes.length) {
       const doubled = Math.max(length, FIRST_CAPACITY, this.#bytes.length * 2);
-      const larger = Buffer.allocUnsafe(Math.min(doubled, this.#limit));
+      const larger = Buffer.allocUnsafeSlow(Math.min(doubled, this.#limit));
       this.#bytes.copy(larger, 0, 0, this.#length);
       this.#bytes = larger;
     }

@@ -1,4 +1,4 @@
-import type { X509Certificate } from "node:crypto";
+import { X509Certificate } from "node:crypto";
 import { isIP, type Socket } from "node:net";
 import * as tls from "node:tls";
 import { type Authority, formatAuthority } from "./authority.ts";
@@ -219,7 +219,7 @@ export function handshake(raw: Socket, context: tls.SecureContext, options: Hand
       ALPNProtocols: ["http/1.1"],
       // RFC 6066 allows names only, no addresses.
       ...(isIP(authority.host) === 0 ? { servername: authority.host } : {}),
-      checkServerIdentity: (_name, certificate) => tls.checkServerIdentity(authority.host, certificate),
+      checkServerIdentity: (_name, certificate) => checkName(authority.host, certificate),
       // Node would close the connection before the served certificate can be read, for pins and for the error.
       rejectUnauthorized: false,
     });
@@ -252,6 +252,13 @@ export function handshake(raw: Socket, context: tls.SecureContext, options: Hand
     // The listener stays: an idle connection that breaks must not bring the process down.
     socket.on("error", onError).on("secureConnect", onSecure).on("close", onClose);
   });
+}
+
+/** Node.js 22.23 does not find an IPv6 address in a certificate; OpenSSL does. */
+function checkName(host: string, certificate: tls.PeerCertificate): Error | undefined {
+  if (host.includes(":") && new X509Certificate(certificate.raw).checkIP(host) !== undefined)
+    return undefined;
+  return tls.checkServerIdentity(host, certificate);
 }
 
 /** Every certificate served, in the order sent. Node up to 24 empties its copy of the chain on the first reading. */
