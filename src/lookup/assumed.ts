@@ -1,3 +1,4 @@
+import { HttpStatusError, ProtocolError, type VsphereSsoError } from "../errors.ts";
 import { type Authority, formatAuthority } from "../net/authority.ts";
 import type { AboutInfo } from "./about.ts";
 import { Endpoint } from "./endpoint.ts";
@@ -57,4 +58,16 @@ export function assumedTopology(
     sso: endpoints.filter((endpoint) => endpoint.service === "sso"),
     other: [],
   };
+}
+
+/**
+ * True for answers of a host that is there and trusted but has no Lookup Service: another page, another service, or
+ * a proxy that finds none behind it. A damaged answer or a fault of the Lookup Service itself is not one.
+ */
+export function lacksLookup(error: unknown): error is VsphereSsoError {
+  if (error instanceof HttpStatusError) return ![401, 403, 407, 429].includes(error.status);
+  return (
+    error instanceof ProtocolError &&
+    ["RESPONSE_HTML", "RESPONSE_NOT_SOAP", "RESPONSE_UNEXPECTED"].includes(error.code)
+  );
 }

@@ -1,28 +1,27 @@
 import {
   AbortedError,
   EndpointNotFoundError,
-  HttpStatusError,
   NodeMatchError,
-  ProtocolError,
   SoapFaultError,
   UnsupportedError,
   VsphereSsoError,
 } from "../errors.ts";
 import { type Authority, formatAuthority, parseServer } from "../net/authority.ts";
+import { abortable } from "../net/deadline.ts";
 import { bypassesProxy } from "../net/proxy.ts";
 import { Transport, type TransportOptions } from "../net/transport.ts";
 import { callSoap } from "../soap/call.ts";
 import type { SoapTransport } from "../soap/transport.ts";
 import { type AboutInfo, retrieveAbout } from "./about.ts";
-import { assumedTopology } from "./assumed.ts";
+import { assumedTopology, lacksLookup } from "./assumed.ts";
+import { chooseSts } from "./choose-sts.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { matchNode } from "./match.ts";
 import type { LookupNode } from "./node.ts";
 import { nodeNamed } from "./own-node.ts";
-import { registeredAuthority, registeredUrl } from "./registered-url.ts";
 import { type ServiceRegistration, uniteRegistrations } from "./registration.ts";
 import { type RewritePolicy, rewriteOwnUrls } from "./rewrite.ts";
-import { filtersFor, predefinedService, type ServiceName } from "./services.ts";
+import { filtersFor, type ServiceName } from "./services.ts";
 import { noteStaleTrust } from "./stale-trust.ts";
 import { buildTopology, type LinkedTopology } from "./topology.ts";
 import {
@@ -111,12 +110,15 @@ export class LookupService implements AsyncDisposable {
   ): Promise<ServiceRegistration[]> {
     // An absent filter is a fault on a real server; an empty one lists everything.
     const answer = await this.#callRegistration("List", { filterCriteria: filter }, options);
-    return answer.value.map((registration, index) => ({
-      ...registration,
-      issues: answer.issues
-        .filter((issue) => issue.path.startsWith(`returnval[${index}]`))
-        .map((issue) => `${issue.path.slice(`returnval[${index}].`.length)}: ${issue.message}`),
-    }));
+    const issues = new Map<number, string[]>();
+    for (const { path, message } of answer.issues) {
+      const [, index, field] = /^returnval\[(\d+)\]\.?(.*)$/s.exec(path) ?? [];
+      if (index === undefined) continue;
+      const of = issues.get(Number(index)) ?? [];
+      issues.set(Number(index), of);
+      of.push(`${field}: ${message}`);
+    }
+    return answer.value.map((registration, index) => ({ ...registration, issues: issues.get(index) ?? [] }));
   }
 
   /**
@@ -347,7 +349,10 @@ export class LookupService implements AsyncDisposable {
       this.#content = undefined;
       throw error;
     });
-    return unlessAborted(this.#content, signal);
+    if (!signal) return this.#content;
+    return abortable(this.#content, signal).catch((error: unknown) => {
+      throw signal.aborted ? new AbortedError("The call was aborted", { cause: signal.reason }) : error;
+    });
   }
 
   async #call<Name extends keyof LookupOperations & string>(
@@ -379,43 +384,4 @@ export class LookupService implements AsyncDisposable {
       signal: options.signal,
     });
   }
-}
-
-/**
- * True for answers of a host that is there and trusted but has no Lookup Service: another page, another service, or
- * a proxy that finds none behind it. A damaged answer or a fault of the Lookup Service itself is not one.
- */
-function lacksLookup(error: unknown): error is VsphereSsoError {
-  if (error instanceof HttpStatusError) return ![401, 403, 407, 429].includes(error.status);
-  return (
-    error instanceof ProtocolError &&
-    ["RESPONSE_HTML", "RESPONSE_NOT_SOAP", "RESPONSE_UNEXPECTED"].includes(error.code)
-  );
-}
-
-function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (!signal) return work;
-  return new Promise((resolve, reject) => {
-    const giveUp = () => reject(new AbortedError("The call was aborted", { cause: signal.reason }));
-    if (signal.aborted) return giveUp();
-    signal.addEventListener("abort", giveUp, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", giveUp));
-  });
-}
-
-/** The node's own STS before another node's, the documented service type before its aliases. */
-function chooseSts(topology: LinkedTopology, node: LookupNode | undefined, server: Authority): Endpoint {
-  const documented = predefinedService("sso").types[0];
-  const rank = (endpoint: Endpoint): number => {
-    const sameNode = node?.nodeId != null && endpoint.nodeId?.toLowerCase() === node.nodeId.toLowerCase();
-    const sameHost = registeredAuthority(endpoint.url) === formatAuthority(server);
-    return (sameNode ? 4 : 0) + (sameHost ? 2 : 0) + (endpoint.serviceType === documented ? 1 : 0);
-  };
-  const [best] = topology.sso
-    .filter((endpoint) => registeredUrl(endpoint.url))
-    .sort((a, b) => rank(b) - rank(a));
-  if (best) return best;
-  throw new EndpointNotFoundError(`${topology.lookupUrl} has no registration of the Security Token Service`, {
-    hint: "the SSO registrations are damaged: repair them on the vCenter (lsdoctor), or give the STS URL",
-  });
 }

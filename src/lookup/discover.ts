@@ -85,15 +85,14 @@ export async function discover(
     );
     const errors = answers.filter((answer) => answer instanceof DiscoveryFailure);
     const views = answers.flatMap((answer) => ("registrations" in answer ? [answer] : []));
-    let groups: LinkedTopology[] = [];
-    for (const group of groupViews(views)) {
-      const { topology, failures } = await joinViews(group, reach);
-      groups.push(topology);
-      errors.push(...failures);
-    }
+    const joined = await Promise.all(groupViews(views).map((group) => joinViews(group, reach)));
+    errors.push(...joined.flatMap(({ failures }) => failures));
     // Nothing but the given server's own word tells of these, so there is no replication to verify.
     const assumed = answers.flatMap((answer) => ("nodes" in answer ? [answer] : []));
-    groups = addAssumed(groups, assumed);
+    let groups = addAssumed(
+      joined.map(({ topology }) => topology),
+      assumed,
+    );
     if (options.about) {
       const reports = await Promise.all(groups.map((group) => addAbout(group, reach)));
       groups = reports.map((report) => report.group);

@@ -1,5 +1,6 @@
 import { connect } from "node:net";
 import type { Authority } from "../net/authority.ts";
+import { abortable } from "../net/deadline.ts";
 
 export interface ProbeOptions {
   /** Limit for resolving and connecting together, in ms. */
@@ -17,7 +18,8 @@ export async function unreachableBecause(
 ): Promise<string | undefined> {
   const timeout = AbortSignal.timeout(options.timeoutMs);
   const signal = options.signal ? AbortSignal.any([timeout, options.signal]) : timeout;
-  const [address] = await withinTime(addressesOf(host), signal, []);
+  // Resolving cannot be called off, but need not be waited for.
+  const [address] = await abortable(addressesOf(host), signal).catch(() => []);
   if (address === undefined) return "does not resolve";
   return (await connects(address, port, signal)) ? undefined : "does not accept connections";
 }
@@ -26,15 +28,6 @@ export async function unreachableBecause(
 export async function addressesOf(host: string): Promise<string[]> {
   const { lookup } = await import("node:dns/promises");
   return (await lookup(host, { all: true }).catch(() => [])).map((answer) => answer.address);
-}
-
-/** Resolving cannot be cancelled, but it need not be waited for. */
-function withinTime<T>(work: Promise<T>, signal: AbortSignal, otherwise: T): Promise<T> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve(otherwise);
-    signal.addEventListener("abort", () => resolve(otherwise), { once: true });
-    work.then(resolve, () => resolve(otherwise));
-  });
 }
 
 function connects(host: string, port: number, signal: AbortSignal): Promise<boolean> {

@@ -27,9 +27,8 @@ export async function verifyReplication(context: ReplicationContext): Promise<Re
   const answers = new Map<string, readonly ServiceRegistration[] | VsphereSsoError>();
   let all = uniteRegistrations(context.views);
   let group = await context.build(all);
-  for (let asked = -1; asked !== answers.size; ) {
-    asked = answers.size;
-    const unasked = group.nodes.filter((node) => !answers.has(keyOf(node)));
+  const unaskedNodes = () => group.nodes.filter((node) => !answers.has(keyOf(node)));
+  for (let unasked = unaskedNodes(); unasked.length > 0; unasked = unaskedNodes()) {
     await Promise.all(
       unasked.map(async (node) => answers.set(keyOf(node), await context.ask(node).catch(known))),
     );
@@ -37,8 +36,10 @@ export async function verifyReplication(context: ReplicationContext): Promise<Re
       answer instanceof VsphereSsoError ? [] : [answer],
     );
     // The given servers' views stay first: they decide where two views differ.
-    all = uniteRegistrations([...context.views, ...lists]);
-    if (unasked.length > 0) group = await context.build(all);
+    const united = uniteRegistrations([...context.views, ...lists]);
+    if (united.length === all.length) break;
+    all = united;
+    group = await context.build(all);
   }
   const failures: { node: LookupNode; error: VsphereSsoError }[] = [];
   const nodes = group.nodes.map((node) => {
