@@ -36,7 +36,29 @@ export type ErrorCode =
   | "NODE_NOT_FOUND"
   | "NODE_AMBIGUOUS"
   | "ENDPOINT_NOT_FOUND"
-  | "UNSUPPORTED";
+  | "UNSUPPORTED"
+  | "AUTHENTICATION_FAILED"
+  | "ACCOUNT_LOCKED"
+  | "PASSWORD_EXPIRED"
+  | "INVALID_REQUEST"
+  | "INVALID_TIME_RANGE"
+  | "SIGNING_CERTIFICATE_EXPIRED"
+  | "UNABLE_TO_RENEW"
+  | "REQUEST_FAILED"
+  | "MESSAGE_EXPIRED"
+  | "INVALID_SECURITY"
+  | "FAILED_CHECK"
+  | "SECURITY_TOKEN_UNAVAILABLE"
+  | "INVALID_SECURITY_TOKEN"
+  | "UNSUPPORTED_SECURITY_TOKEN"
+  | "UNSUPPORTED_ALGORITHM"
+  | "TOKEN_MALFORMED"
+  | "TOKEN_EXPIRED"
+  | "TOKEN_NOT_RENEWABLE"
+  | "TOKEN_UNUSABLE"
+  | "TOKEN_NOT_VERIFIED"
+  | "GRANT_REFUSED"
+  | "OAUTH_ERROR";
 
 export interface ErrorDetails {
   /** What to do next, one sentence, ready to print. */
@@ -273,5 +295,87 @@ export class EndpointNotFoundError extends VsphereSsoError {
 export class UnsupportedError extends VsphereSsoError {
   constructor(message: string, details?: ErrorDetails) {
     super("UNSUPPORTED", message, details);
+  }
+}
+
+/** The Security Token Service said no, as a SOAP fault without detail: its code tells what is wrong. */
+export class StsFaultError extends SoapFaultError {
+  /**
+   * Milliseconds the server's clock is ahead of ours, from the `Date` header of the answer (negative: behind);
+   * undefined where the server told no time.
+   */
+  readonly skewMs: number | undefined;
+
+  constructor(
+    code: ErrorCode,
+    message: string,
+    details: ConstructorParameters<typeof SoapFaultError>[2] & { readonly skewMs?: number | undefined },
+  ) {
+    super(code, message, details);
+    this.skewMs = details.skewMs;
+  }
+}
+
+/** A token that cannot be used for what was asked: not an assertion, expired, not renewable, of the wrong kind. */
+export class TokenError extends VsphereSsoError {
+  constructor(
+    code: "TOKEN_MALFORMED" | "TOKEN_EXPIRED" | "TOKEN_NOT_RENEWABLE" | "TOKEN_UNUSABLE",
+    message: string,
+    details?: ErrorDetails,
+  ) {
+    super(code, message, details);
+  }
+}
+
+/** Why an assertion was not accepted. */
+export type VerificationFailure =
+  | "malformed"
+  | "unsigned"
+  | "several-signatures"
+  | "signature-misplaced"
+  | "reference-mismatch"
+  | "duplicate-id"
+  | "algorithm-refused"
+  | "digest-mismatch"
+  | "signature-mismatch"
+  | "no-certificate"
+  | "untrusted"
+  | "certificate-invalid"
+  | "expired"
+  | "not-yet-valid"
+  | "conditions-invalid"
+  | "audience-mismatch"
+  | "holder-mismatch";
+
+/** An assertion that did not verify; nothing of it is to be believed. */
+export class VerificationError extends VsphereSsoError {
+  readonly reason: VerificationFailure;
+
+  constructor(message: string, details: ErrorDetails & { readonly reason: VerificationFailure }) {
+    super("TOKEN_NOT_VERIFIED", message, details);
+    this.reason = details.reason;
+  }
+}
+
+/** An authorization server or token exchange said no. `GRANT_REFUSED` when what was presented is not accepted. */
+export class OAuthError extends VsphereSsoError {
+  /** The protocol's own code, as `invalid_grant` (RFC 6749, 5.2), or the vAPI error type. */
+  readonly error: string;
+  readonly url: string | undefined;
+  readonly status: number | undefined;
+
+  constructor(
+    code: "GRANT_REFUSED" | "OAUTH_ERROR",
+    message: string,
+    details: ErrorDetails & {
+      readonly error: string;
+      readonly url?: string | undefined;
+      readonly status?: number | undefined;
+    },
+  ) {
+    super(code, message, details);
+    this.error = details.error;
+    this.url = details.url;
+    this.status = details.status;
   }
 }

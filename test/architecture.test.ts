@@ -12,8 +12,11 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   net: ["errors.ts"],
   soap: ["errors.ts", "xml", "net"],
   lookup: ["errors.ts", "xml", "soap", "net"],
+  saml: ["errors.ts", "xml", "net"],
+  sts: ["errors.ts", "xml", "net", "soap", "saml"],
+  oauth: ["errors.ts", "net", "saml"],
   simulator: ["errors.ts", "xml"],
-  "index.ts": ["errors.ts", "lookup", "net", "soap"],
+  "index.ts": ["errors.ts", "lookup", "net", "oauth", "saml", "soap", "sts", "xml"],
   cli: ["errors.ts", "index.ts", "simulator"],
 };
 
@@ -21,6 +24,11 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   undici: ["net"],
   saxes: ["xml"],
+  "xml-crypto": ["xml", "simulator"],
+  "@xmldom/xmldom": ["xml", "simulator"],
+  xpath: ["xml", "simulator"],
+  pkijs: ["saml"],
+  "openid-client": ["oauth"],
   soap: ["soap"],
   "@peculiar/asn1-schema": ["simulator"],
   "@peculiar/asn1-x509": ["simulator"],
