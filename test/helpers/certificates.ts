@@ -87,7 +87,7 @@ async function issue(
       new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]),
       new x509.SubjectAlternativeNameExtension(
         (options.names ?? LOOPBACK_NAMES).map((value) => ({
-          type: /^[\d.]+$|:/.test(value) ? "ip" : "dns",
+          type: /^[\d.]+$|:/.test(value) ? ("ip" as const) : ("dns" as const),
           value,
         })),
       ),

@@ -1,0 +1,106 @@
+import { hash, type KeyObject, verify } from "node:crypto";
+import { InvalidArgumentError } from "../errors.ts";
+import { SIGNATURES } from "./algorithms.ts";
+import { DS_NAMESPACE, EXC_C14N } from "./names.ts";
+import { isKeySigner, type SignatureAlgorithm, type Signer } from "./signer.ts";
+
+/** An element that is signed: how it is referred to, and its bytes. */
+export interface SignedPart {
+  /** Value of the element's ID attribute. */
+  readonly id: string;
+  /** The element in exclusive canonical form, without InclusiveNamespaces. */
+  readonly canonical: string;
+}
+
+export interface SignatureRequest {
+  /** At least one, in the order in which they are referred to. */
+  readonly parts: readonly SignedPart[];
+  readonly signer: Signer;
+  /** Default `rsa-sha256`. The digests are of the same size. */
+  readonly algorithm?: SignatureAlgorithm | undefined;
+  /** `Id` of the Signature element, for requests that refer to it. */
+  readonly id?: string | undefined;
+  /** Content of `ds:KeyInfo`: XML that declares every namespace it uses but the prefix `ds`. */
+  readonly keyInfoXml: string;
+}
+
+const NCNAME = /^[\p{L}_][\p{L}\p{N}\p{M}._·-]*$/u;
+
+/** Whether a text can be the value of an ID attribute. */
+export function isNcName(text: string): boolean {
+  return NCNAME.test(text);
+}
+
+/**
+ * The `ds:Signature` element over parts of a message (XML Signature, 4.1): SignedInfo is written in its canonical
+ * form, so that nothing has to be parsed to sign it. One exc-c14n transform a reference, as the server demands.
+ *
+ * @throws InvalidArgumentError for no parts, IDs that are no NCName or occur twice, and when what the signer
+ *   returns does not verify with its own certificate; what the signer throws passes through.
+ */
+export async function createSignature(request: SignatureRequest): Promise<string> {
+  const { parts, signer, algorithm = "rsa-sha256", id, keyInfoXml } = request;
+  const names = Object.hasOwn(SIGNATURES, algorithm) ? SIGNATURES[algorithm] : undefined;
+  if (names === undefined) {
+    throw new InvalidArgumentError(`There is no signature algorithm ${JSON.stringify(algorithm)}`, {
+      hint: `Choose one of ${Object.keys(SIGNATURES).join(", ")}.`,
+    });
+  }
+  checkIds(parts, id);
+  const references = parts.map(
+    (part) =>
+      `<ds:Reference URI="#${part.id}">` +
+      `<ds:Transforms><ds:Transform Algorithm="${EXC_C14N}"></ds:Transform></ds:Transforms>` +
+      `<ds:DigestMethod Algorithm="${names.digestUri}"></ds:DigestMethod>` +
+      `<ds:DigestValue>${hash(names.hash, part.canonical, "base64")}</ds:DigestValue>` +
+      `</ds:Reference>`,
+  );
+  const content =
+    `<ds:CanonicalizationMethod Algorithm="${EXC_C14N}"></ds:CanonicalizationMethod>` +
+    `<ds:SignatureMethod Algorithm="${names.uri}"></ds:SignatureMethod>` +
+    `${references.join("")}</ds:SignedInfo>`;
+  const data = Buffer.from(`<ds:SignedInfo xmlns:ds="${DS_NAMESPACE}">${content}`);
+  const value = await signer.sign(data, algorithm);
+  if (!isKeySigner(signer)) checkValue(value, data, names.hash, signer.certificate.publicKey);
+  return (
+    `<ds:Signature xmlns:ds="${DS_NAMESPACE}"${id === undefined ? "" : ` Id="${id}"`}>` +
+    `<ds:SignedInfo>${content}` +
+    `<ds:SignatureValue>${Buffer.from(value).toString("base64")}</ds:SignatureValue>` +
+    `<ds:KeyInfo>${keyInfoXml}</ds:KeyInfo></ds:Signature>`
+  );
+}
+
+function checkIds(parts: readonly SignedPart[], id: string | undefined): void {
+  if (parts.length === 0) throw new InvalidArgumentError("There is nothing to sign: no part was given");
+  const seen = new Set<string>();
+  for (const each of id === undefined ? parts : [...parts, { id }]) {
+    if (!isNcName(each.id)) {
+      throw new InvalidArgumentError(`${JSON.stringify(each.id)} cannot be the ID of an element`, {
+        hint: "An ID begins with a letter or an underscore and holds letters, digits, '.', '-' and '_'.",
+      });
+    }
+    if (seen.has(each.id)) throw new InvalidArgumentError(`The ID ${each.id} is used twice`);
+    seen.add(each.id);
+  }
+}
+
+/** A wrong key in a token or a KMS would otherwise show as the server's "signature is invalid". */
+function checkValue(value: unknown, data: Buffer, algorithm: string, key: KeyObject): void {
+  if (!(value instanceof Uint8Array)) {
+    throw new InvalidArgumentError("The signer returned no bytes", {
+      hint: "sign() resolves to the bytes of the signature, not to their base64.",
+    });
+  }
+  const expected = (key.asymmetricKeyDetails?.modulusLength ?? 0) / 8;
+  if (value.length !== Math.ceil(expected)) {
+    throw new InvalidArgumentError(
+      `The signer returned ${value.length} bytes; a signature by the key of its certificate has ${Math.ceil(expected)}`,
+      { hint: "The signer uses another key than its certificate's, or encodes the signature." },
+    );
+  }
+  if (!verify(algorithm, data, key, value)) {
+    throw new InvalidArgumentError("The signer's signature does not verify with its own certificate", {
+      hint: "The signer uses another key than its certificate's, another padding than PKCS #1 v1.5, or signs a digest where it is given the data.",
+    });
+  }
+}
