@@ -1,11 +1,14 @@
 import type { ServedCertificate } from "../errors.ts";
 import type { Authority } from "../net/authority.ts";
+import type { ServerTime } from "../net/server-clock.ts";
 
 /** What SOAP needs of a transport; `Transport` of `src/net` is one. */
 export interface SoapTransport {
   request(url: string, request: SoapTransportRequest): Promise<SoapTransportResponse>;
   /** The certificate that a server presented on the last connection; undefined before the first. */
   servedCertificate?(authority: Authority): ServedCertificate | undefined;
+  /** The clock of a server as of its last reply that told it; undefined before the first. */
+  serverTime?(authority: Authority): ServerTime | undefined;
 }
 
 export interface SoapTransportRequest {

@@ -1,0 +1,206 @@
+import { AbortedError, InvalidArgumentError, VsphereSsoError } from "../errors.ts";
+import type { SamlToken } from "../saml/token.ts";
+import type { SecurityTokenService } from "./client.ts";
+import type { IssueOptions } from "./options.ts";
+
+export interface TokenSourceOptions {
+  /** Asks for a new token; the signal fires when nobody waits for it any more. */
+  readonly issue: (signal: AbortSignal) => Promise<SamlToken>;
+  /** Renews a renewable token; without it a new one is issued. */
+  readonly renew?: ((token: SamlToken, signal: AbortSignal) => Promise<SamlToken>) | undefined;
+  /**
+   * Seconds before a token's end from which on another one is asked for. Default a quarter of its lifetime, at most
+   * 300; never more than half of it.
+   */
+  readonly renewAheadSeconds?: number | undefined;
+  /** Clock in milliseconds. Default `Date.now`. */
+  readonly now?: (() => number) | undefined;
+}
+
+/** A token in hand. Times are of this machine's clock, whatever the server's shows. */
+interface Held {
+  readonly token: SamlToken;
+  readonly endsAt: number;
+  /** From here on another one is asked for. */
+  refreshAt: number;
+}
+
+/** A request under way, with those who wait for it. */
+interface Flight {
+  readonly result: Promise<SamlToken>;
+  readonly abort: AbortController;
+  waiting: number;
+  /** What is to run when a caller's signal fires. */
+  readonly leaving: Map<AbortSignal, (() => void)[]>;
+}
+
+/** Credentials that were refused once are refused again, and count towards the lock-out. */
+const HOPELESS: ReadonlySet<string> = new Set([
+  "AUTHENTICATION_FAILED",
+  "ACCOUNT_LOCKED",
+  "PASSWORD_EXPIRED",
+  "GRANT_REFUSED",
+]);
+
+const MAX_AHEAD_MS = 300_000;
+const RETRY_MS = 10_000;
+
+/**
+ * Hands out a valid token whenever one is asked for. A token near its end is renewed, else issued anew; when neither
+ * works and the old one is still valid, that is handed out. However many ask at once, one request is under way.
+ * Nothing happens between calls: no timer is set.
+ *
+ * Refused credentials fail the call, are not tried again for it, and not ahead of a token's end either.
+ *
+ * @example
+ * const tokens = TokenSource.of(sts, { credential, holderOfKey, renewable: true });
+ * const token = await tokens.token({ signal });
+ */
+export class TokenSource {
+  readonly #options: TokenSourceOptions;
+  readonly #now: () => number;
+  #held: Held | undefined;
+  #flight: Flight | undefined;
+
+  /** @throws InvalidArgumentError for a `renewAheadSeconds` that is no number of at least 0. */
+  constructor(options: TokenSourceOptions) {
+    const { renewAheadSeconds = 0 } = options;
+    if (!(renewAheadSeconds >= 0 && Number.isFinite(renewAheadSeconds))) {
+      throw new InvalidArgumentError("renewAheadSeconds must be a number of seconds of at least 0");
+    }
+    this.#options = options;
+    this.#now = options.now ?? Date.now;
+  }
+
+  /** Tokens of one service, all issued alike. */
+  static of(
+    service: SecurityTokenService,
+    options: Omit<IssueOptions, "signal">,
+    more: Pick<TokenSourceOptions, "renewAheadSeconds" | "now"> = {},
+  ): TokenSource {
+    const { lifetimeSeconds, messageLifetimeSeconds, messageSignatureAlgorithm } = options;
+    return new TokenSource({
+      ...more,
+      issue: (signal) => service.issue({ ...options, signal }),
+      renew: (token, signal) =>
+        service.renew(token, { lifetimeSeconds, messageLifetimeSeconds, messageSignatureAlgorithm, signal }),
+    });
+  }
+
+  /**
+   * A token that is valid now, and for a while yet.
+   *
+   * @throws AbortedError when the caller's signal fires; else what the request for a token throws.
+   */
+  async token(options: { readonly signal?: AbortSignal | undefined } = {}): Promise<SamlToken> {
+    const { signal } = options;
+    if (signal?.aborted) throw aborted(signal);
+    if (this.#held && this.#now() < this.#held.refreshAt) return this.#held.token;
+    this.#flight ??= this.#depart();
+    return this.#wait(this.#flight, signal);
+  }
+
+  /**
+   * Forgets the token in hand, so that the next call asks for another: for one that a server refused. Given a token,
+   * does so only if that is the one in hand, so that of many callers who were refused one asks anew.
+   */
+  invalidate(token?: SamlToken): void {
+    if (token === undefined || token === this.#held?.token) this.#held = undefined;
+  }
+
+  #depart(): Flight {
+    const abort = new AbortController();
+    const held = this.#held;
+    const flight: Flight = {
+      result: this.#refresh(held, abort.signal).finally(() => {
+        if (this.#flight === flight) this.#flight = undefined;
+      }),
+      abort,
+      waiting: 0,
+      leaving: new Map(),
+    };
+    // Those who wait are told; when all have left, nobody need be.
+    flight.result.catch(() => undefined);
+    return flight;
+  }
+
+  /** Waits for a request that others may wait for too; the last to leave ends it. */
+  #wait(flight: Flight, signal: AbortSignal | undefined): Promise<SamlToken> {
+    flight.waiting++;
+    return new Promise((resolve, reject) => {
+      flight.result.then(resolve, reject);
+      if (signal === undefined) return;
+      onAbort(flight, signal, () => {
+        reject(aborted(signal));
+        if (--flight.waiting > 0) return;
+        // Whoever comes next begins anew instead of joining what is being given up.
+        if (this.#flight === flight) this.#flight = undefined;
+        flight.abort.abort(signal.reason);
+      });
+    });
+  }
+
+  async #refresh(held: Held | undefined, signal: AbortSignal): Promise<SamlToken> {
+    const stillValid = (): boolean => held !== undefined && held === this.#held && this.#now() < held.endsAt;
+    try {
+      const token = await this.#obtain(held && stillValid() ? held.token : undefined, signal);
+      if (!signal.aborted) this.#held = this.#hold(token);
+      return token;
+    } catch (error) {
+      if (held === undefined || signal.aborted || !stillValid()) throw error;
+      // Nothing is lost yet. Credentials that were refused are not presented again before it is.
+      held.refreshAt = isHopeless(error) ? held.endsAt : Math.min(held.endsAt, this.#now() + RETRY_MS);
+      return held.token;
+    }
+  }
+
+  /** Renews where that can be done, else asks for a new token. */
+  async #obtain(old: SamlToken | undefined, signal: AbortSignal): Promise<SamlToken> {
+    const { issue, renew } = this.#options;
+    if (old && renew && old.renewable && old.signer) {
+      try {
+        return await renew(old, signal);
+      } catch (error) {
+        if (signal.aborted) throw error;
+      }
+    }
+    return issue(signal);
+  }
+
+  #hold(token: SamlToken): Held {
+    const received = this.#now();
+    // Of a new token its length is certain. Its times are of two clocks, issuedAt of the server's, notBefore of who
+    // asked: where these differ, a token may look ended when it is issued, and the server's tolerance covers it.
+    const lifetimeMs = token.grantedLifetimeSeconds * 1000;
+    const { renewAheadSeconds } = this.#options;
+    const aheadMs =
+      renewAheadSeconds === undefined ? Math.min(lifetimeMs / 4, MAX_AHEAD_MS) : renewAheadSeconds * 1000;
+    const endsAt = received + lifetimeMs;
+    return { token, endsAt, refreshAt: endsAt - Math.min(aheadMs, lifetimeMs / 2) };
+  }
+}
+
+/** Runs `leave` when the signal fires before the flight ends. Callers share a listener: Node warns at eleven. */
+function onAbort(flight: Flight, signal: AbortSignal, leave: () => void): void {
+  const waiting = flight.leaving.get(signal);
+  if (waiting) {
+    waiting.push(leave);
+    return;
+  }
+  const all = [leave];
+  flight.leaving.set(signal, all);
+  const listener = (): void => {
+    for (const each of all) each();
+  };
+  signal.addEventListener("abort", listener, { once: true });
+  const release = (): void => signal.removeEventListener("abort", listener);
+  flight.result.then(release, release);
+}
+
+function isHopeless(error: unknown): boolean {
+  return error instanceof VsphereSsoError && HOPELESS.has(error.code);
+}
+
+function aborted(signal: AbortSignal): AbortedError {
+  return new AbortedError("Waiting for a token was aborted", { cause: signal.reason });
+}
