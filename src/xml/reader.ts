@@ -87,9 +87,15 @@ class SaxesStartTag implements StartTag {
   }
 
   attributes(): XmlAttribute[] {
-    return Object.values(this.tag?.attributes ?? {})
-      .filter((a) => a.prefix !== "xmlns" && a.name !== "xmlns")
-      .map((a) => ({ namespace: a.uri, local: a.local, value: a.value }));
+    const found: XmlAttribute[] = [];
+    if (this.bare) return found;
+    const attributes = this.tag?.attributes;
+    for (const name in attributes) {
+      const a = attributes[name];
+      if (a === undefined || a.prefix === "xmlns" || name === "xmlns") continue;
+      found.push({ namespace: a.uri, local: a.local, value: a.value });
+    }
+    return found;
   }
 
   resolve(prefix: string): string | undefined {
@@ -194,6 +200,10 @@ function tooMany(maxElements: number, line?: number): XmlError {
   return new XmlError("XML_LIMIT", `the XML has more than ${maxElements} elements`, line ? { line } : {});
 }
 
+function isXsiType(attribute: XmlAttribute): boolean {
+  return attribute.local === "type" && attribute.namespace === XSI_NAMESPACE;
+}
+
 /** Builds a tree of plain data, which takes many times the memory of the text: hence a bound of its own. */
 export class TreeSink implements XmlSink {
   root: XmlElement | undefined;
@@ -215,7 +225,7 @@ export class TreeSink implements XmlSink {
       namespace,
       local,
       attributes,
-      xsiType: tag.xsiType(),
+      xsiType: attributes.some(isXsiType) ? tag.xsiType() : undefined,
       children: [],
       text: "",
     };
