@@ -23,7 +23,9 @@ const bundle = await rolldown({
   input: { vsso: "src/cli/main.ts" },
   platform: "node",
   preserveEntrySignatures: false,
-  external: (id, importer) => /^(node:|soap$|@peculiar\/)/.test(id) && !stubFor(id, importer),
+  external: (id, importer) =>
+    /^(node:|(soap|xml-crypto|xpath|pkijs|openid-client)$|@xmldom\/|@peculiar\/)/.test(id) &&
+    !stubFor(id, importer),
   transform: { define: { VSSO_VERSION: JSON.stringify(version) } },
   resolve: { alias: { undici$: fileURLToPath(new URL("undici-client.mjs", import.meta.url)) } },
   plugins: [slimUndici()],
@@ -37,7 +39,7 @@ await bundle.write({
     groups: [
       {
         name: "lookup",
-        test: /\/src\/((lookup|soap|net|xml)\/(?!services)|cli\/(reach|connection|environment|output\/discovery))|\/(saxes|xmlchars)\//,
+        test: /\/src\/((lookup|soap|net)\/(?!services)|xml\/(escape|names|reader)|cli\/(reach|connection|environment|output\/discovery))|\/(saxes|xmlchars)\//,
       },
     ],
   },

@@ -28,4 +28,16 @@ export {
   type TransportResponse,
 } from "./net/transport.ts";
 export type { TrustOptions } from "./net/trust.ts";
+export * from "./oauth/index.ts";
+export * from "./saml/index.ts";
+export type { MessageSecurity, UnsecuredEnvelope } from "./soap/security.ts";
 export type { SoapTransport, SoapTransportRequest, SoapTransportResponse } from "./soap/transport.ts";
+export * from "./sts/index.ts";
+export type { SignatureDescription } from "./xml/signed-document.ts";
+export {
+  type HolderKey,
+  type KeyPair,
+  type SignatureAlgorithm,
+  type Signer,
+  toSigner,
+} from "./xml/signer.ts";

@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { COMMANDS } from "../src/cli/commands.ts";
 import { OPTIONS } from "../src/cli/options.ts";
-import { LookupService } from "../src/index.ts";
+import { LookupService, SecurityTokenService, verifyAssertion } from "../src/index.ts";
 import { type Simulator, startSimulator } from "../src/simulator/index.ts";
 
 const README = readFileSync(fileURLToPath(new URL("../README.md", import.meta.url)), "utf8");
@@ -64,6 +64,26 @@ describe("the library example", () => {
     const run = new Function("LookupService", "console", `return (async () => {${body}})()`);
     await run(LookupService, { log: (...words: unknown[]) => printed.push(words) });
     expect(printed).toEqual(simulator.servers.map((s) => [s.nodeId, s.instanceName, `${s.url}/api`]));
+  });
+
+  test("of tokens gets one, renews it and verifies it", async () => {
+    const example = blocks("ts").find((block) => block.includes("SecurityTokenService"))!;
+    const printed: unknown[][] = [];
+    const body = example
+      .replace(/^import .*$/m, "")
+      .replace("vc01.corp.example", simulator.servers[0]!.url)
+      .replace("corp-ca.pem", simulator.caFile);
+    const names = ["SecurityTokenService", "verifyAssertion", "certificate", "key", "anchors", "console"];
+    const run = new Function(...names, `return (async () => {${body}})()`);
+    const { name, certFile, keyFile } = simulator.solutionUsers[0]!;
+    const pem = (file: string) => readFileSync(file, "utf8");
+    await run(
+      ...[SecurityTokenService, verifyAssertion, pem(certFile), pem(keyFile), simulator.stsSigningCa],
+      { log: (...words: unknown[]) => printed.push(words) },
+    );
+    expect(printed).toEqual([
+      [`${name}@vsphere.local`, expect.arrayContaining(["vsphere.local\\SolutionUsers"])],
+    ]);
   });
 
   test("of the simulator starts one that answers", async () => {

@@ -95,7 +95,7 @@ function unknownOption(shown: string, name: string, known: readonly OptionName[]
   );
 }
 
-/** Refuses options that a command does not take, and those that exclude each other. */
+/** Refuses options that a command does not take. */
 export function checkOptions(flags: Flags, command: string, allowed: readonly OptionName[]): void {
   for (const name of Object.keys(flags) as OptionName[]) {
     if (COMMON_OPTIONS.includes(name) || allowed.includes(name)) continue;
@@ -103,12 +103,6 @@ export function checkOptions(flags: Flags, command: string, allowed: readonly Op
     throw new UsageError(
       `vsso ${command} does not take --${name}`,
       near ? `did you mean --${near}?` : `vsso ${command} --help lists its options`,
-    );
-  }
-  if (flags["password-stdin"] && flags.token === "-") {
-    throw new UsageError(
-      "--password-stdin and --token - both read stdin",
-      "give one of them as a file: --password-file FILE or --token FILE",
     );
   }
 }

@@ -20,6 +20,12 @@ export function exitCodeOf(error: unknown): number {
   switch (error.code) {
     case "INVALID_ARGUMENT":
       return EXIT.usage;
+    case "AUTHENTICATION_FAILED":
+    case "ACCOUNT_LOCKED":
+    case "PASSWORD_EXPIRED":
+    case "TOKEN_EXPIRED":
+    case "GRANT_REFUSED":
+      return EXIT.credentials;
     case "TRUST_REFUSED":
       return EXIT.trust;
     case "DNS_NOT_FOUND":

@@ -46,8 +46,9 @@ export function commandHelp(entry: CommandEntry): string {
     wrap(`vsso ${entry.name} - ${entry.summary}`, 2),
     `Usage: ${`vsso ${entry.name} ${entry.positionals}`.trimEnd()} [options]`,
   ];
-  if (entry.options.length > 0) sections.push(`Options:\n${optionLines(entry.options)}`);
-  sections.push(`Common options:\n${optionLines(COMMON_OPTIONS)}`, `Example:\n  ${entry.example}`);
+  const formats = entry.formats.join(" or ");
+  if (entry.options.length > 0) sections.push(`Options:\n${optionLines(entry.options, formats)}`);
+  sections.push(`Common options:\n${optionLines(COMMON_OPTIONS, formats)}`, `Example:\n  ${entry.example}`);
   return `${sections.join("\n\n")}\n`;
 }
 
@@ -59,7 +60,7 @@ function commandLines(entries: readonly CommandEntry[]): string {
     .join("\n");
 }
 
-function optionLines(names: readonly OptionName[]): string {
+function optionLines(names: readonly OptionName[], formats: string): string {
   const indent = 27;
   return names
     .map((name) => {
@@ -67,7 +68,7 @@ function optionLines(names: readonly OptionName[]): string {
       const short = spec.short ? `-${spec.short}, ` : "    ";
       const left = `  ${short}--${name}${spec.value ? ` ${spec.value}` : ""}`;
       const first = left.length < indent - 1 ? left.padEnd(indent) : `${left}\n${" ".repeat(indent)}`;
-      return wrap(`${first}${spec.help}`, indent);
+      return wrap(`${first}${name === "output" ? formats : spec.help}`, indent);
     })
     .join("\n");
 }

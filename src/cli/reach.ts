@@ -1,14 +1,27 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
-import type { SoapTransport } from "../index.ts";
-import { LookupService, Transport, type TransportOptions } from "../index.ts";
+import { LookupService, parseServer, Transport, type TransportOptions } from "../index.ts";
 import type { CommandContext } from "./command.ts";
 import { type Connection, resolveConnection } from "./connection.ts";
 import { printable } from "./output/text.ts";
 import { UsageError } from "./usage.ts";
 
-export type TransportFactory = (options: TransportOptions) => SoapTransport & AsyncDisposable;
+/** A transport as commands use it, its exchanges written down where a trace is asked for. */
+export type CommandTransport = Pick<Transport, "request" | "serverTime" | "servedCertificate">;
 
-/** Connection settings, with the server that the command's word, flag or environment names. */
+export type TransportFactory = (options: TransportOptions) => CommandTransport & AsyncDisposable;
+
+/** What a command reaches a server with: one transport, and the Lookup Service on it. */
+export interface Services {
+  readonly server: string;
+  readonly lookup: LookupService;
+  readonly transport: CommandTransport;
+}
+
+/**
+ * Connection settings, with the server that the command's word, flag or environment names.
+ *
+ * @throws UsageError when none does; InvalidArgumentError for what is no server.
+ */
 export function connectionTo(
   context: CommandContext,
   server: string | undefined,
@@ -18,6 +31,7 @@ export function connectionTo(
   if (named === undefined) {
     throw new UsageError("no server is named", "name one: as a word, by --server, or in VSSO_SERVER");
   }
+  parseServer(named);
   return { ...connection, server: named };
 }
 
@@ -32,7 +46,7 @@ export async function withTransports<T>(
   const { flags, err } = context;
   const trace = flags.trace === undefined ? undefined : await openTrace(flags.trace);
   const onWarning = warnOnce(context);
-  const listeners = ["retry", "rewrite"].map((name) => ({
+  const listeners = ["retry", "rewrite", "token"].map((name) => ({
     channel: `vsphere-sso:${name}`,
     listener: (event: unknown) => err(`${name}: ${printable(JSON.stringify(event))}\n`),
   }));
@@ -70,6 +84,15 @@ export async function withLookup<T>(
   server: string | undefined,
   work: (lookup: LookupService) => Promise<T>,
 ): Promise<T> {
+  return withServices(context, server, ({ lookup }) => work(lookup));
+}
+
+/** As `withLookup`, with the transport for further services. */
+export async function withServices<T>(
+  context: CommandContext,
+  server: string | undefined,
+  work: (services: Services) => Promise<T>,
+): Promise<T> {
   const connection = connectionTo(context, server);
   return withTransports(context, async (createTransport) => {
     const transport = createTransport(connection.transport);
@@ -79,7 +102,8 @@ export async function withLookup<T>(
         transport,
         lookupUrl: context.flags["lookup-url"],
       });
-      return await context.spinner.during(`asking ${connection.server}`, () => work(lookup));
+      const services = { server: connection.server, lookup, transport };
+      return await context.spinner.during(`asking ${connection.server}`, () => work(services));
     } finally {
       await transport[Symbol.asyncDispose]();
     }

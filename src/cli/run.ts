@@ -3,6 +3,7 @@ import type { Command, CommandContext, CommandEntry } from "./command.ts";
 import { checkOptions, parseCommandLine, wantsJson } from "./command-line.ts";
 import { COMMANDS } from "./commands.ts";
 import { EXIT, exitCodeOf } from "./exit-code.ts";
+import { checkStdin } from "./input.ts";
 import { COMMON_OPTIONS, type Flags, OPTIONS, type OptionName } from "./options.ts";
 import { formatError } from "./output/error.ts";
 import { Spinner } from "./output/spinner.ts";
@@ -55,6 +56,7 @@ async function dispatch(host: Host & Pick<CommandContext, "spinner">): Promise<n
   }
   const { entry, rest } = findCommand(positionals);
   checkOptions(flags, entry.name, entry.options);
+  checkStdin(flags, rest);
   checkFormat(flags, entry);
   checkPositionals(rest, flags, entry);
   const command: Command = await entry.load();
@@ -127,7 +129,8 @@ function checkPositionals(rest: readonly string[], flags: Flags, entry: CommandE
       `usage: ${usage}`,
     );
   }
-  if (flags.server !== undefined && rest.length > (entry.least ?? 0)) {
+  const named = entry.positionals.includes("SERVER") && rest.length > (entry.least ?? 0);
+  if (flags.server !== undefined && named) {
     throw new UsageError("the server is given twice, as a word and by --server", `usage: ${usage}`);
   }
 }

@@ -2,18 +2,16 @@ import {
   AbortedError,
   EndpointNotFoundError,
   NodeMatchError,
-  SoapFaultError,
   UnsupportedError,
   VsphereSsoError,
 } from "../errors.ts";
 import { type Authority, formatAuthority, parseServer } from "../net/authority.ts";
-import { abortable } from "../net/deadline.ts";
 import { bypassesProxy } from "../net/proxy.ts";
 import { Transport, type TransportOptions } from "../net/transport.ts";
-import { callSoap } from "../soap/call.ts";
 import type { SoapTransport } from "../soap/transport.ts";
 import { type AboutInfo, retrieveAbout } from "./about.ts";
 import { assumedTopology, lacksLookup } from "./assumed.ts";
+import { type CallOptions, LookupCaller, type WriteOptions, writing } from "./caller.ts";
 import { chooseSts } from "./choose-sts.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { matchNode } from "./match.ts";
@@ -24,25 +22,17 @@ import { type RewritePolicy, rewriteOwnUrls } from "./rewrite.ts";
 import { filtersFor, type ServiceName } from "./services.ts";
 import { noteStaleTrust } from "./stale-trust.ts";
 import { buildTopology, type LinkedTopology } from "./topology.ts";
-import {
-  LOOKUP_SCHEMA,
-  LOOKUP_SOAP_ACTION,
-  type LookupHaBackupNodeConfiguration,
-  type LookupOperations,
-  type LookupServiceContent,
-  type LookupServiceRegistrationFilter,
-  type ManagedObjectReference,
+import { checkAnchorFilter, checkServiceId } from "./writes.ts";
+import type {
+  LookupHaBackupNodeConfiguration,
+  LookupServiceContent,
+  LookupServiceRegistrationCreateSpec,
+  LookupServiceRegistrationFilter,
+  LookupServiceRegistrationSetSpec,
 } from "./wsdl-tables.ts";
 
 /** Path of the Lookup Service on its host. */
 export const LOOKUP_PATH = "/lookupservice/sdk";
-
-const SERVICE_INSTANCE: ManagedObjectReference = { type: "LookupServiceInstance", value: "ServiceInstance" };
-/** Known beforehand on every server, which spares the exchange that would tell it. */
-const SERVICE_REGISTRATION: ManagedObjectReference = {
-  type: "LookupServiceRegistration",
-  value: "ServiceRegistration",
-};
 
 export interface LookupServiceOptions extends TransportOptions {
   /** URL of the Lookup Service where it is not at `/lookupservice/sdk` of the server: an external PSC, port 7444. */
@@ -53,15 +43,11 @@ export interface LookupServiceOptions extends TransportOptions {
   readonly transport?: SoapTransport | undefined;
 }
 
-export interface CallOptions {
-  readonly signal?: AbortSignal | undefined;
-}
-
 /** Limit for finding out whether a registered host can be reached, in ms. */
 const PROBE_TIMEOUT_MS = 3000;
 
 /**
- * Client of a vCenter's Lookup Service. Everything here is anonymous: no login is made.
+ * Client of a vCenter's Lookup Service. Reading is anonymous; what writes takes a token and makes no login either.
  *
  * @example
  * const lookup = new LookupService("vc01.corp.example", { trust: { ca: pem } });
@@ -79,8 +65,7 @@ export class LookupService implements AsyncDisposable {
   readonly #options: LookupServiceOptions;
   readonly #transport: SoapTransport;
   readonly #ownTransport: Transport | undefined;
-  #registration = SERVICE_REGISTRATION;
-  #content: Promise<LookupServiceContent> | undefined;
+  readonly #caller: LookupCaller;
 
   /**
    * @param server `host`, `host:port`, `[ipv6]:port` or an `https://` URL of which only the authority counts.
@@ -92,11 +77,12 @@ export class LookupService implements AsyncDisposable {
     this.#options = options;
     this.#ownTransport = options.transport ? undefined : new Transport(options);
     this.#transport = options.transport ?? (this.#ownTransport as Transport);
+    this.#caller = new LookupCaller(this.#transport, this.url);
   }
 
   /** Root object of the service: references of its managed objects. */
   async retrieveServiceContent(options: CallOptions = {}): Promise<LookupServiceContent> {
-    return this.#call("RetrieveServiceContent", { _this: SERVICE_INSTANCE }, options);
+    return this.#caller.retrieveServiceContent(options);
   }
 
   /**
@@ -109,7 +95,7 @@ export class LookupService implements AsyncDisposable {
     options: CallOptions = {},
   ): Promise<ServiceRegistration[]> {
     // An absent filter is a fault on a real server; an empty one lists everything.
-    const answer = await this.#callRegistration("List", { filterCriteria: filter }, options);
+    const answer = await this.#caller.callRegistration("List", { filterCriteria: filter }, options);
     const issues = new Map<number, string[]>();
     for (const { path, message } of answer.issues) {
       const [, index, field] = /^returnval\[(\d+)\]\.?(.*)$/s.exec(path) ?? [];
@@ -127,31 +113,93 @@ export class LookupService implements AsyncDisposable {
    * @throws SoapFaultError with code ENTRY_NOT_FOUND when there is none of that service ID.
    */
   async get(serviceId: string, options: CallOptions = {}): Promise<ServiceRegistration> {
-    const { value, issues } = await this.#callRegistration("Get", { serviceId }, options);
+    const { value, issues } = await this.#caller.callRegistration("Get", { serviceId }, options);
     return { ...value, issues: issues.map((issue) => `${issue.path}: ${issue.message}`) };
   }
 
   /** ID of the site that the server belongs to. */
   async getSiteId(options: CallOptions = {}): Promise<string> {
-    return (await this.#callRegistration("GetSiteId", {}, options)).value;
+    return (await this.#caller.callRegistration("GetSiteId", {}, options)).value;
+  }
+
+  /**
+   * Registers a service. The site is that of the server.
+   *
+   * @throws SoapFaultError: ENTRY_EXISTS, INVALID_PROPERTY for what the server refuses in the specification,
+   *   SECURITY_ERROR when the token is not accepted or its subject may not write; InvalidArgumentError.
+   */
+  async create(
+    serviceId: string,
+    spec: LookupServiceRegistrationCreateSpec,
+    options: WriteOptions,
+  ): Promise<void> {
+    checkServiceId(serviceId);
+    await this.#caller.callRegistration("Create", { serviceId, createSpec: spec }, options, writing(options));
+  }
+
+  /**
+   * Replaces what a registration says, but for its owner, type, node and site: what `spec` leaves out is gone.
+   *
+   * @throws SoapFaultError: ENTRY_NOT_FOUND, INVALID_PROPERTY, SECURITY_ERROR; InvalidArgumentError.
+   */
+  async set(serviceId: string, spec: LookupServiceRegistrationSetSpec, options: WriteOptions): Promise<void> {
+    checkServiceId(serviceId);
+    await this.#caller.callRegistration("Set", { serviceId, serviceSpec: spec }, options, writing(options));
+  }
+
+  /**
+   * Removes a registration.
+   *
+   * @throws SoapFaultError: ENTRY_NOT_FOUND, SECURITY_ERROR; InvalidArgumentError.
+   */
+  async delete(serviceId: string, options: WriteOptions): Promise<void> {
+    checkServiceId(serviceId);
+    await this.#caller.callRegistration("Delete", { serviceId }, options, writing(options));
+  }
+
+  /**
+   * Replaces the certificates (`sslTrust`) of all endpoints that the filter matches, in one call. Lookup Service 3.0
+   * and later; an older one answers with METHOD_NOT_FOUND.
+   *
+   * @param trustAnchors Certificates as `sslTrust` holds them: the base64 text of the DER.
+   * @returns The server's number, which is taken to be that of the endpoints changed (no public source says so).
+   * @throws SoapFaultError: INVALID_PROPERTY, SECURITY_ERROR; InvalidArgumentError for an empty filter, which would
+   *   mean every endpoint of the SSO domain.
+   */
+  async setTrustAnchor(
+    filter: LookupServiceRegistrationFilter,
+    trustAnchors: readonly string[],
+    options: WriteOptions,
+  ): Promise<number> {
+    checkAnchorFilter(filter);
+    const input = { filter, trustAnchors };
+    const settings = writing(options, "3.0");
+    return (await this.#caller.callRegistration("SetTrustAnchor", input, options, settings)).value;
   }
 
   /** Locale of the server's messages. */
   async getLocale(options: CallOptions = {}): Promise<string> {
-    const { l10n } = await this.#serviceContent(options);
-    return this.#call("GetLocale", { _this: l10n }, options);
+    const { l10n } = await this.#caller.serviceContent(options);
+    return (await this.#caller.call("GetLocale", { _this: l10n }, options)).value;
   }
 
   /** Sets the locale of messages; returns the one in force. */
   async setLocale(locale: string, options: CallOptions = {}): Promise<string> {
-    const { l10n } = await this.#serviceContent(options);
-    return this.#call("SetLocale", { _this: l10n, locale }, options, { idempotent: false });
+    const { l10n } = await this.#caller.serviceContent(options);
+    return (await this.#caller.call("SetLocale", { _this: l10n, locale }, options, { idempotent: false }))
+      .value;
   }
 
   /** Database settings of a highly available deployment; the answer holds a password. */
   async retrieveHaBackupConfiguration(options: CallOptions = {}): Promise<LookupHaBackupNodeConfiguration> {
-    const { deploymentInformationService } = await this.#serviceContent(options);
-    return this.#call("RetrieveHaBackupConfiguration", { _this: deploymentInformationService }, options);
+    const { deploymentInformationService } = await this.#caller.serviceContent(options);
+    return (
+      await this.#caller.call(
+        "RetrieveHaBackupConfiguration",
+        { _this: deploymentInformationService },
+        options,
+      )
+    ).value;
   }
 
   /**
@@ -310,78 +358,5 @@ export class LookupService implements AsyncDisposable {
       );
     }
     return assumedTopology(this.url, this.server, about, unusable.message);
-  }
-
-  /** Calls the ServiceRegistration object; asks for its reference when the well-known one is not the server's. */
-  async #callRegistration<Name extends "List" | "Get" | "GetSiteId">(
-    operation: Name,
-    input: Omit<LookupOperations[Name]["request"], "_this">,
-    options: CallOptions,
-  ): Promise<{
-    value: LookupOperations[Name]["result"];
-    issues: readonly { path: string; message: string }[];
-  }> {
-    const reference = this.#registration;
-    const call = (_this: ManagedObjectReference) => this.#exchange(operation, { _this, ...input }, options);
-    try {
-      return await call(reference);
-    } catch (error) {
-      const unknown = error instanceof SoapFaultError && error.code === "MANAGED_OBJECT_NOT_FOUND";
-      if (!unknown || reference !== SERVICE_REGISTRATION) throw error;
-      const { serviceRegistration } = await this.#serviceContent(options);
-      if (!serviceRegistration) {
-        throw new UnsupportedError(
-          `${this.url} is a Lookup Service of vSphere 5: it has no ServiceRegistration`,
-          {
-            cause: error,
-            hint: "vSphere 6.0 is the first version supported",
-          },
-        );
-      }
-      this.#registration = serviceRegistration;
-      return call(serviceRegistration);
-    }
-  }
-
-  /** Asked for once, whoever waits: the request is nobody's own, so nobody's signal ends it for the others. */
-  async #serviceContent({ signal }: CallOptions): Promise<LookupServiceContent> {
-    this.#content ??= this.retrieveServiceContent().catch((error: unknown) => {
-      this.#content = undefined;
-      throw error;
-    });
-    if (!signal) return this.#content;
-    return abortable(this.#content, signal).catch((error: unknown) => {
-      throw signal.aborted ? new AbortedError("The call was aborted", { cause: signal.reason }) : error;
-    });
-  }
-
-  async #call<Name extends keyof LookupOperations & string>(
-    operation: Name,
-    input: LookupOperations[Name]["request"],
-    options: CallOptions,
-    settings: { readonly idempotent: boolean } = { idempotent: true },
-  ): Promise<LookupOperations[Name]["result"]> {
-    return (await this.#exchange(operation, input, options, settings)).value;
-  }
-
-  async #exchange<Name extends keyof LookupOperations & string>(
-    operation: Name,
-    input: LookupOperations[Name]["request"],
-    options: CallOptions,
-    settings: { readonly idempotent: boolean } = { idempotent: true },
-  ): Promise<{
-    value: LookupOperations[Name]["result"];
-    issues: readonly { path: string; message: string }[];
-  }> {
-    return callSoap<LookupOperations[Name]["result"]>({
-      transport: this.#transport,
-      url: this.url,
-      schema: LOOKUP_SCHEMA,
-      operation,
-      input,
-      soapAction: LOOKUP_SOAP_ACTION,
-      idempotent: settings.idempotent,
-      signal: options.signal,
-    });
   }
 }

@@ -5,7 +5,8 @@
  */
 
 export { type AboutInfo, retrieveAbout } from "./about.ts";
-export { type CallOptions, LOOKUP_PATH, LookupService, type LookupServiceOptions } from "./client.ts";
+export type { CallOptions, WriteOptions } from "./caller.ts";
+export { LOOKUP_PATH, LookupService, type LookupServiceOptions } from "./client.ts";
 export { type DiscoverOptions, type Discovery, DiscoveryFailure, discover } from "./discover.ts";
 export { Endpoint, type EndpointFields } from "./endpoint.ts";
 export { matchNode } from "./match.ts";
@@ -15,14 +16,17 @@ export type { RewritePolicy } from "./rewrite.ts";
 export { filtersFor, PREDEFINED_SERVICES, type PredefinedService, type ServiceName } from "./services.ts";
 export { readSslTrust, type SslTrust } from "./ssl-trust.ts";
 export type { LinkedTopology } from "./topology.ts";
+export { readCreateSpec, readSetSpec } from "./writes.ts";
 export type {
   LookupHaBackupNodeConfiguration,
   LookupServiceContent,
   LookupServiceRegistrationAttribute,
+  LookupServiceRegistrationCreateSpec,
   LookupServiceRegistrationEndpoint,
   LookupServiceRegistrationEndpointType,
   LookupServiceRegistrationFilter,
   LookupServiceRegistrationInfo,
   LookupServiceRegistrationServiceType,
+  LookupServiceRegistrationSetSpec,
   ManagedObjectReference,
 } from "./wsdl-tables.ts";

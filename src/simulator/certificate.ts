@@ -41,8 +41,11 @@ export interface CertificateRequest {
   readonly issuerKey: KeyObject;
   readonly notBefore: Date;
   readonly notAfter: Date;
-  /** Names of a server; absent for an authority. */
-  readonly names?: { readonly dns: readonly string[]; readonly ip: readonly string[] };
+  /** What the key is for: to issue certificates, to serve TLS under these names, or to sign and log in. */
+  readonly purpose:
+    | "authority"
+    | "signer"
+    | { readonly dns: readonly string[]; readonly ip: readonly string[] };
 }
 
 const RDN_TYPES = {
@@ -54,7 +57,7 @@ const RDN_TYPES = {
 } as const;
 const SHA256_WITH_RSA = "1.2.840.113549.1.1.11";
 
-/** Issues an authority (without `names`) or a server certificate (with them), as DER. */
+/** Issues a certificate, as DER. */
 export function issueCertificate(request: CertificateRequest): Buffer {
   const algorithm = new AlgorithmIdentifier({ algorithm: SHA256_WITH_RSA, parameters: null });
   const body = new TBSCertificate({
@@ -80,26 +83,35 @@ export function issueCertificate(request: CertificateRequest): Buffer {
  * Everything RFC 5280 asks for, since strict verifiers (Python 3.13 by default) refuse a chain without it: key
  * identifiers on both sides, critical basic constraints and key usage.
  */
-function extensions({ names, publicKey, issuerKey }: CertificateRequest): Extensions {
+function extensions({ purpose, publicKey, issuerKey }: CertificateRequest): Extensions {
   const subjectId = new SubjectKeyIdentifier(keyIdentifier(publicKey));
-  if (!names) {
+  if (purpose === "authority") {
     return new Extensions([
       extension(id_ce_basicConstraints, true, new BasicConstraints({ cA: true, pathLenConstraint: 0 })),
       extension(id_ce_keyUsage, true, new KeyUsage(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign)),
       extension(id_ce_subjectKeyIdentifier, false, subjectId),
     ]);
   }
-  const alternatives = [
-    ...names.dns.map((dNSName) => new GeneralName({ dNSName })),
-    ...names.ip.map((iPAddress) => new GeneralName({ iPAddress })),
-  ];
   const issuerId = new KeyIdentifier(keyIdentifier(createPublicKey(issuerKey)));
   const usage = KeyUsageFlags.digitalSignature | KeyUsageFlags.keyEncipherment;
+  const server =
+    purpose === "signer"
+      ? []
+      : [
+          extension(id_ce_extKeyUsage, false, new ExtendedKeyUsage([id_kp_serverAuth])),
+          extension(
+            id_ce_subjectAltName,
+            false,
+            new SubjectAlternativeName([
+              ...purpose.dns.map((dNSName) => new GeneralName({ dNSName })),
+              ...purpose.ip.map((iPAddress) => new GeneralName({ iPAddress })),
+            ]),
+          ),
+        ];
   return new Extensions([
     extension(id_ce_basicConstraints, true, new BasicConstraints({ cA: false })),
     extension(id_ce_keyUsage, true, new KeyUsage(usage)),
-    extension(id_ce_extKeyUsage, false, new ExtendedKeyUsage([id_kp_serverAuth])),
-    extension(id_ce_subjectAltName, false, new SubjectAlternativeName(alternatives)),
+    ...server,
     extension(id_ce_subjectKeyIdentifier, false, subjectId),
     extension(id_ce_authorityKeyIdentifier, false, new AuthorityKeyIdentifier({ keyIdentifier: issuerId })),
   ]);

@@ -21,6 +21,18 @@ export interface SimulatorFaults {
   readonly serviceUnavailable?: number;
   /** Value of `Retry-After` on those 503 answers, in whole seconds; without it the header is absent. */
   readonly retryAfterSeconds?: number;
+  /** How far the clocks of the nodes are ahead (or, negative, behind), in whole seconds. */
+  readonly clockSkewSeconds?: number;
+  /** The certificate of the key that signs tokens has expired. */
+  readonly expiredSigningCertificate?: boolean;
+  /** `user@domain` of those whose account is locked. */
+  readonly lockedAccounts?: readonly string[];
+  /** `user@domain` of those whose password has expired. */
+  readonly expiredPasswords?: readonly string[];
+  /** `user@domain` of persons and solution users who may not log in. */
+  readonly disabledAccounts?: readonly string[];
+  /** Groups that accounts (`user@domain`) have joined since the start. */
+  readonly addedMemberships?: readonly { readonly account: string; readonly group: string }[];
 }
 
 const SERVICES: readonly string[] = ["sso", "vapi", "vcenter", "sms", "pbm", "eam"];
@@ -33,7 +45,15 @@ const NAMES: readonly string[] = [
   "resetConnections",
   "serviceUnavailable",
   "retryAfterSeconds",
+  "clockSkewSeconds",
+  "expiredSigningCertificate",
+  "lockedAccounts",
+  "expiredPasswords",
+  "disabledAccounts",
+  "addedMemberships",
 ];
+/** A century: dates stay of four digits. */
+const MAX_SKEW_SECONDS = 3_155_760_000;
 const MAX_DELAY_MS = 2 ** 31 - 1;
 
 /** What one node does to one request, before it answers. */
@@ -95,6 +115,12 @@ function check(faults: SimulatorFaults, nodes: number): void {
     checkCount(faults[name], Number.MAX_SAFE_INTEGER, name);
   }
   checkCount(faults.delayMs, MAX_DELAY_MS, "delayMs");
+  const { clockSkewSeconds: skew = 0 } = faults;
+  if (!Number.isInteger(skew) || Math.abs(skew) > MAX_SKEW_SECONDS) {
+    throw new InvalidArgumentError(`clockSkewSeconds is ${skew}`, {
+      hint: `Use a whole number from ${-MAX_SKEW_SECONDS} to ${MAX_SKEW_SECONDS}.`,
+    });
+  }
 }
 
 function checkNode(node: number, nodes: number, name: string): void {

@@ -48,6 +48,8 @@ export interface Registration {
   readonly serviceVersion: string;
   readonly vendorName: string | undefined;
   readonly vendorNameResourceKey: string | undefined;
+  readonly productInfo?: string | undefined;
+  readonly productInfoResourceKey?: string | undefined;
   readonly endpoints: readonly Endpoint[];
   readonly attributes: readonly Attribute[];
   readonly nameResourceKey: string | undefined;
@@ -93,7 +95,7 @@ export function createNode(number: number, port: number, certificates: NodeCerti
   };
 }
 
-/** What `asked` knows of the group's registrations while `faults` are in force. */
+/** What `asked` knows of the registrations that the group was born with, while `faults` are in force. */
 export function registrationsKnownTo(
   asked: SimulatedNode,
   group: SimulatedGroup,

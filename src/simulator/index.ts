@@ -4,12 +4,14 @@
  * @module
  */
 
+export type { SimulatorSolutionUser, SimulatorUser, SmartCard } from "./accounts.ts";
 export type { ServiceName, SimulatorFaults } from "./faults.ts";
+export type { IdentityProvider, OAuthClient } from "./oauth/provider.ts";
 export type { ReceivedRequest } from "./server.ts";
 export {
   type Simulator,
   type SimulatorOptions,
   type SimulatorServer,
-  type SimulatorUser,
   startSimulator,
 } from "./simulator.ts";
+export type { TokenPolicy } from "./sts/policy.ts";

@@ -1,25 +1,12 @@
 import { LOOKUP_NAMESPACE } from "../xml/names.ts";
 import { child, type XmlElement } from "../xml/reader.ts";
-import type { SimulatorFaults } from "./faults.ts";
-import {
-  type Attribute,
-  type Endpoint,
-  type Registration,
-  registrationsKnownTo,
-  type SimulatedGroup,
-  type SimulatedNode,
-} from "./group.ts";
+import type { Attribute, Endpoint, Registration } from "./group.ts";
 import { applyFilter, readFilter } from "./lookup-filter.ts";
 import { checkCall, lookupVersion } from "./lookup-request.ts";
+import { find, performWrite } from "./lookup-writes.ts";
 import { type SoapRequest, writeResponse } from "./soap.ts";
+import type { NodeView } from "./view.ts";
 import { field, moRefField, VmomiFault } from "./vmomi.ts";
-
-/** Where a request arrived, and what is known there. */
-export interface NodeView {
-  readonly node: SimulatedNode;
-  readonly group: SimulatedGroup;
-  readonly faults: SimulatorFaults;
-}
 
 /**
  * Answers one call to `/lookupservice/sdk`.
@@ -27,17 +14,10 @@ export interface NodeView {
  * @throws VmomiFault
  */
 export function answerLookup(request: SoapRequest, soapAction: string | undefined, view: NodeView): string {
-  const { call, secured } = request;
+  const { call, text } = request;
   const rule = checkCall(call, lookupVersion(soapAction));
-  if (rule.secured) {
-    throw new VmomiFault(
-      "SecurityError",
-      secured
-        ? "The security header does not prove who is calling"
-        : `${call.local} needs a signed security header`,
-    );
-  }
-  return writeResponse(call.local, LOOKUP_NAMESPACE, perform(call, view));
+  const content = rule.secured ? performWrite(call, text, view) : perform(call, view);
+  return writeResponse(call.local, LOOKUP_NAMESPACE, content);
 }
 
 function perform(call: XmlElement, view: NodeView): string {
@@ -47,7 +27,7 @@ function perform(call: XmlElement, view: NodeView): string {
     case "List":
       return list(call, view);
     case "Get":
-      return get(parameter(call, "serviceId"), view);
+      return registrationXml(find(parameter(call, "serviceId"), view));
     case "GetSiteId":
       return field("returnval", view.node.siteId);
     case "SetLocale":
@@ -89,17 +69,8 @@ function list(call: XmlElement, view: NodeView): string {
       fields: field("reason", "Invalid fault"),
     });
   }
-  const rows = registrationsKnownTo(view.node, view.group, view.faults);
+  const rows = view.registrations.knownTo(view.node, view.faults);
   return applyFilter(rows, readFilter(criteria)).map(registrationXml).join("");
-}
-
-function get(serviceId: string, view: NodeView): string {
-  const row = registrationsKnownTo(view.node, view.group, view.faults).find((r) => r.serviceId === serviceId);
-  if (row) return registrationXml(row);
-  const message = `Entry with name ${serviceId} was not found`;
-  throw new VmomiFault("LookupFaultEntryNotFoundFault", message, {
-    fields: field("errorMessage", message) + field("name", serviceId),
-  });
 }
 
 /** One `returnval` of type LookupServiceRegistrationInfo, base types first. */
@@ -108,6 +79,8 @@ function registrationXml(row: Registration): string {
     field("serviceVersion", row.serviceVersion),
     field("vendorNameResourceKey", row.vendorNameResourceKey),
     field("vendorNameDefault", row.vendorName),
+    field("vendorProductInfoResourceKey", row.productInfoResourceKey),
+    field("vendorProductInfoDefault", row.productInfo),
     ...row.endpoints.map(endpointXml),
     ...row.attributes.map((a) => attributeXml("serviceAttributes", a)),
     field("serviceNameResourceKey", row.nameResourceKey),

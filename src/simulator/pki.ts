@@ -1,7 +1,8 @@
-import { generateKeyPair, type KeyObject, randomBytes } from "node:crypto";
+import { generateKeyPair, type KeyObject, randomBytes, X509Certificate } from "node:crypto";
 import { promisify } from "node:util";
 import { AbortedError } from "../errors.ts";
 import { type DistinguishedName, issueCertificate } from "./certificate.ts";
+import type { TokenSigning } from "./sts/signing.ts";
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
@@ -25,13 +26,25 @@ export interface NodeCertificates {
   readonly oldTrust: string;
 }
 
-/** A certificate authority of one simulator and the certificates it issued. */
+/** A key of a solution user, with its certificate. */
+export interface ClientCertificate {
+  /** PKCS #8 PEM. */
+  readonly key: string;
+  readonly certificate: X509Certificate;
+}
+
+/** The certificate authorities of one simulator and the certificates they issued. */
 export interface Pki {
-  /** PEM of the authority. */
+  /** PEM of the authority of the nodes and of the solution users. */
   readonly ca: string;
   /** In the order of the names given. */
   readonly nodes: readonly NodeCertificates[];
+  readonly signing: TokenSigning;
+  /** Issues a certificate for each solution user of the machine. */
+  readonly solutionUsers: (names: readonly string[], machineId: string) => readonly ClientCertificate[];
 }
+
+export const SOLUTION_USER_COUNT = 2;
 
 /**
  * Makes an authority, and for every name a served and a superseded certificate; the authority's PEM alone is
@@ -44,27 +57,32 @@ export async function createPki(
   ssoDomain: string,
   signal?: AbortSignal,
 ): Promise<Pki> {
-  const [authorityKeys, oldKeys, ...nodeKeys] = (await makeKeys(names.length + 2, signal)) as [
+  const keyPairs = await makeKeys(names.length + SOLUTION_USER_COUNT + 4, signal);
+  const solutionUserKeys = keyPairs.splice(0, SOLUTION_USER_COUNT);
+  const [authorityKeys, oldKeys, signingAuthorityKeys, signingKeys, ...nodeKeys] = keyPairs as [
+    KeyPair,
+    KeyPair,
     KeyPair,
     KeyPair,
     ...KeyPair[],
   ];
   const subjects = nodeKeys.map((keys, index) => ({ name: names[index] ?? "", keys }));
   const now = Date.now();
-  const issuer: DistinguishedName = [
-    ["CN", "CA"],
+  // Keeps the authorities of two simulators apart for clients that look issuers up by name.
+  const suffix = randomBytes(4).toString("hex");
+  const domain: DistinguishedName = [
     ...ssoDomain.split(".").map((label) => ["DC", label] as const),
     ["C", "US"],
     ["O", names[0] ?? ssoDomain],
-    // Keeps the authorities of two simulators apart for clients that look issuers up by name.
-    ["OU", `Simulator ${randomBytes(4).toString("hex")}`],
   ];
+  const issuer: DistinguishedName = [["CN", "CA"], ...domain, ["OU", `Simulator ${suffix}`]];
   const issued = { issuer, issuerKey: authorityKeys.privateKey };
   const ca = pem(
     issueCertificate({
       ...issued,
       subject: issuer,
       publicKey: authorityKeys.publicKey,
+      purpose: "authority",
       notBefore: new Date(now - HOUR),
       notAfter: new Date(now + 3650 * DAY),
     }),
@@ -76,7 +94,7 @@ export async function createPki(
         ["CN", name],
         ["C", "US"],
       ] as const,
-      names: { dns: [name, "localhost"], ip: ["127.0.0.1", "::1"] },
+      purpose: { dns: [name, "localhost"], ip: ["127.0.0.1", "::1"] },
     };
     const served = issueCertificate({
       ...leaf,
@@ -92,17 +110,78 @@ export async function createPki(
       notAfter: new Date(now + 30 * DAY),
     });
     return {
-      key: keys.privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
+      key: pkcs8(keys.privateKey),
       chain: pem(served) + ca,
       trust: served.toString("base64"),
       oldTrust: old.toString("base64"),
     };
   });
-  return { ca, nodes };
+  return {
+    ca,
+    nodes,
+    signing: tokenSigning(signingAuthorityKeys, signingKeys, domain, suffix, now),
+    solutionUsers: (users, machineId) =>
+      solutionUserKeys.slice(0, users.length).map(({ publicKey, privateKey }, index) => ({
+        key: pkcs8(privateKey),
+        certificate: new X509Certificate(
+          issueCertificate({
+            ...issued,
+            subject: [["CN", users[index] ?? ""], ...domain, ["OU", `mID-${machineId}`]],
+            publicKey,
+            purpose: "signer",
+            notBefore: new Date(now - 30 * DAY),
+            notAfter: new Date(now + 730 * DAY),
+          }),
+        ),
+      })),
+  };
+}
+
+/** An authority of its own: the one of the TLS certificates says nothing about tokens. */
+function tokenSigning(
+  authorityKeys: KeyPair,
+  keys: KeyPair,
+  domain: DistinguishedName,
+  suffix: string,
+  now: number,
+): TokenSigning {
+  const issuer: DistinguishedName = [["CN", "STS signing CA"], ...domain, ["OU", `Simulator ${suffix}`]];
+  const issued = { issuer, issuerKey: authorityKeys.privateKey };
+  const leaf = (notBefore: number, notAfter: number): X509Certificate =>
+    new X509Certificate(
+      issueCertificate({
+        ...issued,
+        subject: [["CN", "ssoserverSign"], ...domain],
+        publicKey: keys.publicKey,
+        purpose: "signer",
+        notBefore: new Date(notBefore),
+        notAfter: new Date(notAfter),
+      }),
+    );
+  return {
+    key: keys.privateKey,
+    publicKey: keys.publicKey,
+    leaf: leaf(now - 365 * DAY, now + 3650 * DAY),
+    expiredLeaf: leaf(now - 730 * DAY, now - DAY),
+    authority: new X509Certificate(
+      issueCertificate({
+        ...issued,
+        subject: issuer,
+        publicKey: authorityKeys.publicKey,
+        purpose: "authority",
+        notBefore: new Date(now - 731 * DAY),
+        notAfter: new Date(now + 3650 * DAY),
+      }),
+    ),
+  };
+}
+
+function pkcs8(key: KeyObject): string {
+  return key.export({ type: "pkcs8", format: "pem" }).toString();
 }
 
 /** A few at a time: one that is being made cannot be called off. */
-async function makeKeys(count: number, signal: AbortSignal | undefined): Promise<readonly KeyPair[]> {
+async function makeKeys(count: number, signal: AbortSignal | undefined): Promise<KeyPair[]> {
   const made: KeyPair[] = [];
   let begun = 0;
   const next = async (): Promise<void> => {
@@ -122,7 +201,7 @@ export function checkAborted(signal: AbortSignal | undefined): void {
     throw new AbortedError("The start of the simulator was aborted", { cause: signal.reason });
 }
 
-function pem(der: Buffer): string {
+export function pem(der: Buffer): string {
   const lines = der.toString("base64").match(/.{1,64}/g) ?? [];
   return `-----BEGIN CERTIFICATE-----\n${lines.join("\n")}\n-----END CERTIFICATE-----\n`;
 }

@@ -1,7 +1,13 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { LOOKUP_NAMESPACE, VIM_NAMESPACE } from "../xml/names.ts";
-import { answerLookup, type NodeView } from "./lookup-service.ts";
+import { answerLookup } from "./lookup-service.ts";
+import { answerBroker, isBrokerPath } from "./oauth/broker.ts";
+import { answerExchange, answerOldExchange } from "./oauth/exchange.ts";
+import { ExchangeError } from "./oauth/exchange-error.ts";
+import { metadataPage } from "./saml-metadata.ts";
 import { readEnvelope, type SoapRequest, writeFault } from "./soap.ts";
+import { answerSts, isStsPath, stsOperation } from "./sts/service.ts";
+import type { NodeView } from "./view.ts";
 import { answerVim, serviceVersions } from "./vim-anonymous.ts";
 import { invalidRequest, VmomiFault } from "./vmomi.ts";
 
@@ -37,6 +43,12 @@ const SOAP_SERVICES: ReadonlyMap<string, SoapService> = new Map([
   ["/sdk/vimService", VIM],
 ]);
 
+const EXCHANGES: ReadonlyMap<string, (request: HttpRequest, view: NodeView) => HttpAnswer> = new Map([
+  ["/api/vcenter/authentication/token", answerExchange],
+  ["/rest/vcenter/tokenservice/token-exchange", answerOldExchange],
+]);
+const SIGNING_CERTIFICATE = "/api/vcenter/certificate-management/vcenter/signing-certificate";
+
 const XML = { "content-type": "text/xml; charset=utf-8" };
 const HTML = { "content-type": "text/html; charset=utf-8" };
 const CONTENT_TYPE = /^text\/xml\s*(;\s*charset\s*=\s*"?utf-8"?\s*)?;?\s*$/i;
@@ -48,9 +60,26 @@ export function route(request: HttpRequest, view: NodeView): HttpAnswer {
   if (service) {
     return method === "POST" ? soap(service, request, view) : methodNotAllowed("POST");
   }
+  if (isStsPath(path)) return answerSts(request, view);
+  if (isBrokerPath(path)) return answerBroker(request, view);
+  const exchange = EXCHANGES.get(path);
+  if (exchange) return method === "POST" ? exchange(request, view) : methodNotAllowed("POST");
   const page = readPage(path, view);
   if (!page) return { status: 404, headers: {}, body: "" };
   return method === "GET" || method === "HEAD" ? page : methodNotAllowed("GET, HEAD");
+}
+
+/** Name of the SOAP operation of a request that is not going to be answered. */
+export function operationOf(request: HttpRequest): string | undefined {
+  const { soapaction } = request.headers;
+  if (isStsPath(request.path)) return stsOperation(Array.isArray(soapaction) ? soapaction[0] : soapaction);
+  if (!SOAP_SERVICES.has(request.path) || request.method !== "POST") return undefined;
+  try {
+    return readEnvelope(readText(request)).call.local;
+  } catch (error) {
+    if (error instanceof VmomiFault) return undefined;
+    throw error;
+  }
 }
 
 function readPage(path: string, view: NodeView): HttpAnswer | undefined {
@@ -58,7 +87,18 @@ function readPage(path: string, view: NodeView): HttpAnswer | undefined {
   if (path === "/sdk/vimServiceVersions.xml") {
     return { status: 200, headers: XML, body: serviceVersions(view.group.release) };
   }
-  return undefined;
+  if (path === SIGNING_CERTIFICATE) return unauthenticated();
+  return metadataPage(path, view);
+}
+
+/** To a call of the REST API that needs a session. */
+function unauthenticated(): HttpAnswer {
+  const error = new ExchangeError("unauthenticated");
+  return {
+    status: error.status,
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(error.toApi()),
+  };
 }
 
 function soap(service: SoapService, request: HttpRequest, view: NodeView): HttpAnswer {

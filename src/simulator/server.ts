@@ -3,9 +3,9 @@ import { createServer, type Server } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { FaultPlan } from "./faults.ts";
-import type { NodeView } from "./lookup-service.ts";
 import type { NodeCertificates } from "./pki.ts";
-import { type HttpAnswer, route, unavailable } from "./router.ts";
+import { type HttpAnswer, operationOf, route, unavailable } from "./router.ts";
+import type { NodeView } from "./view.ts";
 
 const ADDRESS = "127.0.0.1";
 const MAX_BODY = 4 * 1024 * 1024;
@@ -95,13 +95,16 @@ export class NodeServer {
     const method = request.method ?? "";
     const path = (request.url ?? "").replace(/[?#].*$/, "");
     const body = await readBody(request);
+    const mishap = plan.next(number);
     let answer: HttpAnswer;
     if (!body) answer = { status: 413, headers: {}, body: "" };
-    else if (view) answer = route({ method, path, headers: request.headers, body }, view);
-    else answer = unavailable(undefined);
+    else if (!view) answer = unavailable(undefined);
+    else {
+      const message = { method, path, headers: request.headers, body };
+      answer = mishap ? lost(operationOf(message), plan) : route(message, view);
+    }
     const { operation } = answer;
     received({ node: number, method, path, ...(operation === undefined ? {} : { operation }) });
-    const mishap = plan.next(number);
     if (plan.faults.delayMs) await sleep(plan.faults.delayMs, undefined, { signal: this.#closing.signal });
     const what = operation === undefined ? `${method} ${path}` : `${method} ${path} ${operation}`;
     if (mishap === "reset") {
@@ -110,10 +113,15 @@ export class NodeServer {
       (connection ?? request.socket).resetAndDestroy();
       return;
     }
-    if (mishap === "unavailable") answer = unavailable(plan.faults.retryAfterSeconds);
     log(`${what} ${answer.status}`);
-    send(response, answer);
+    send(response, answer, view?.now);
   }
+}
+
+/** To a request that no service gets to see. */
+function lost(operation: string | undefined, plan: FaultPlan): HttpAnswer {
+  const answer = unavailable(plan.faults.retryAfterSeconds);
+  return operation === undefined ? answer : { ...answer, operation };
 }
 
 /** The whole body, or undefined when it was larger than any request of ours. */
@@ -129,9 +137,10 @@ async function readBody(request: IncomingMessage): Promise<Buffer | undefined> {
   return length > MAX_BODY ? undefined : Buffer.concat(pieces);
 }
 
-function send(response: ServerResponse, answer: HttpAnswer): void {
+function send(response: ServerResponse, answer: HttpAnswer, now = Date.now()): void {
   const body = Buffer.from(answer.body);
   response.writeHead(answer.status, {
+    date: new Date(now).toUTCString(),
     ...answer.headers,
     "content-length": body.length,
     server: "envoy",

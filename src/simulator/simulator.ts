@@ -1,13 +1,24 @@
-import { randomBytes } from "node:crypto";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { ConnectionError, InvalidArgumentError } from "../errors.ts";
+import {
+  createPeople,
+  createSso,
+  type SimulatorSolutionUser,
+  type SimulatorUser,
+  type SmartCard,
+  solutionUserFiles,
+} from "./accounts.ts";
 import { FaultPlan, type SimulatorFaults } from "./faults.ts";
 import { createNode, instanceNameOf, type SimulatedGroup } from "./group.ts";
-import { checkAborted, createPki } from "./pki.ts";
+import { type Federation, federationOf, type IdentityProvider, type OAuthClient } from "./oauth/provider.ts";
+import { checkAborted, createPki, pem } from "./pki.ts";
+import { RegistrationStore } from "./registration-store.ts";
 import { DEFAULT_RELEASE, findRelease } from "./release.ts";
 import { NodeServer, type ReceivedRequest } from "./server.ts";
+import { limitsOf, type TokenPolicy } from "./sts/policy.ts";
+import type { Sso } from "./sts/sso.ts";
 
 const MAX_NODES = 99;
 const MAX_REQUESTS = 10_000;
@@ -24,6 +35,19 @@ export interface SimulatorOptions {
   readonly ssoDomain?: string;
   /** What goes wrong from the start. Default nothing. */
   readonly faults?: SimulatorFaults;
+  /** Limits of the tokens that are issued. */
+  readonly tokens?: TokenPolicy;
+  /**
+   * Passcodes that a user (by `user@domain`) is asked for when it logs in with RSA SecurID, one after the other.
+   * Default: nobody has a token of that kind.
+   */
+  readonly passcodes?: Readonly<Record<string, readonly string[]>>;
+  /** Smart cards: the certificate (PEM) that stands for a user (`user@domain`). Default none. */
+  readonly smartCards?: readonly SmartCard[];
+  /** Whose access and ID tokens are exchanged for SAML tokens. Default: those of the group's own broker only. */
+  readonly identityProvider?: IdentityProvider;
+  /** Clients of the group's own identity broker (`/acs/t/CUSTOMER/token`). Default none. */
+  readonly oauthClients?: readonly OAuthClient[];
   /** Ends the start; a simulator that runs is ended by `close()`. */
   readonly signal?: AbortSignal;
   /** Takes one line for every request answered. Default: none is kept. */
@@ -41,11 +65,6 @@ export interface SimulatorServer {
   readonly url: string;
 }
 
-export interface SimulatorUser {
-  readonly username: string;
-  readonly password: string;
-}
-
 /** A running group. `close()`, or the end of an `await using` block, ends it. */
 export interface Simulator extends AsyncDisposable {
   readonly servers: readonly SimulatorServer[];
@@ -54,8 +73,18 @@ export interface Simulator extends AsyncDisposable {
   /** Absolute path of that PEM in a directory of its own (mode 0700), which `close()` removes. */
   readonly caFile: string;
   readonly ssoDomain: string;
-  /** The first is `Administrator@<ssoDomain>`. */
+  /**
+   * The first is `Administrator@<ssoDomain>`, the second an ordinary user. Both can also log in with a stand-in for
+   * Kerberos, the legs of which are `NEGOTIATE user@domain`, from the server `CHALLENGE <nonce>`, then `RESPONSE
+   * <hex HMAC-SHA256 of the nonce, keyed with the password>`, and with the token `ACCEPT`.
+   */
   readonly users: readonly SimulatorUser[];
+  /** The first is one of those that may act as another user, the second is not. */
+  readonly solutionUsers: readonly SimulatorSolutionUser[];
+  /** PEM of the authority above the certificate that signs tokens. */
+  readonly stsSigningCa: string;
+  /** Absolute path of that PEM, which `close()` removes. */
+  readonly stsSigningCaFile: string;
   /** What the nodes received, oldest first; the last 10,000 are kept. */
   readonly requests: readonly ReceivedRequest[];
   /**
@@ -84,7 +113,15 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
   const { nodes = 3, port = 0, ssoDomain = "vsphere.local", faults = {}, log, signal } = options;
   const release = findRelease(options.release ?? DEFAULT_RELEASE);
   checkOptions(nodes, port, ssoDomain);
-  const state: State = { group: undefined, plan: new FaultPlan(faults, nodes), requests: [] };
+  const limits = limitsOf(options.tokens ?? {});
+  const state: State = {
+    group: undefined,
+    sso: undefined,
+    registrations: undefined,
+    federation: federationOf(options.identityProvider, options.oauthClients ?? []),
+    plan: new FaultPlan(faults, nodes),
+    requests: [],
+  };
   const names = [...Array(nodes).keys()].map((index) => instanceNameOf(index + 1));
   const pki = await createPki(names, ssoDomain, signal);
   const servers = pki.nodes.map((certificates, index) => nodeServer(certificates, index, state, log));
@@ -102,8 +139,21 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     };
     directory = resolve(await mkdtemp(join(tmpdir(), "vsso-simulator-")));
     await writeFile(join(directory, "ca.pem"), pki.ca);
+    const stsSigningCa = pem(pki.signing.authority.raw);
+    await writeFile(join(directory, "sts-signing-ca.pem"), stsSigningCa);
+    const machineId = group.nodes[0]?.machineId ?? "";
+    const solutionUsers = await solutionUserFiles(pki.solutionUsers, machineId, directory);
+    const people = createPeople(ssoDomain);
+    state.sso = createSso({ ...options, ssoDomain, limits, signing: pki.signing, people, solutionUsers });
+    state.registrations = new RegistrationStore(group);
     state.group = group;
-    return new RunningSimulator(state, group, servers, pki.ca, directory);
+    return new RunningSimulator(state, group, servers, {
+      directory,
+      ca: pki.ca,
+      stsSigningCa,
+      users: people.map(({ name, domain, password }) => ({ username: `${name}@${domain}`, password })),
+      solutionUsers: solutionUsers.map(({ name, certFile, keyFile }) => ({ name, certFile, keyFile })),
+    });
   } catch (error) {
     await stop(servers, directory);
     throw error;
@@ -113,6 +163,9 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
 /** What the servers share; the group is there once all of them listen. */
 interface State {
   group: SimulatedGroup | undefined;
+  sso: Sso | undefined;
+  registrations: RegistrationStore | undefined;
+  readonly federation: Federation;
   plan: FaultPlan;
   readonly requests: ReceivedRequest[];
 }
@@ -127,8 +180,11 @@ function nodeServer(
   return new NodeServer(certificates, {
     number,
     view: () => {
-      const node = state.group?.nodes[index];
-      return state.group && node && { node, group: state.group, faults: state.plan.faults };
+      const { group, sso, registrations, federation, plan } = state;
+      const node = group?.nodes[index];
+      const now = Date.now() + (plan.faults.clockSkewSeconds ?? 0) * 1000;
+      if (!group || !sso || !registrations || !node) return undefined;
+      return { node, group, sso, federation, registrations, faults: plan.faults, now };
     },
     plan: () => state.plan,
     received: (request) => {
@@ -138,35 +194,43 @@ function nodeServer(
   });
 }
 
+interface Facts {
+  readonly directory: string;
+  readonly ca: string;
+  readonly stsSigningCa: string;
+  readonly users: readonly SimulatorUser[];
+  readonly solutionUsers: readonly SimulatorSolutionUser[];
+}
+
 class RunningSimulator implements Simulator {
   readonly servers: readonly SimulatorServer[];
   readonly ca: string;
   readonly caFile: string;
   readonly ssoDomain: string;
   readonly users: readonly SimulatorUser[];
+  readonly solutionUsers: readonly SimulatorSolutionUser[];
+  readonly stsSigningCa: string;
+  readonly stsSigningCaFile: string;
   readonly requests: readonly ReceivedRequest[];
   readonly #state: State;
   readonly #nodes: readonly NodeServer[];
   readonly #directory: string;
   #closed: Promise<void> | undefined;
 
-  constructor(
-    state: State,
-    group: SimulatedGroup,
-    nodes: readonly NodeServer[],
-    ca: string,
-    directory: string,
-  ) {
+  constructor(state: State, group: SimulatedGroup, nodes: readonly NodeServer[], facts: Facts) {
     this.#state = state;
     this.#nodes = nodes;
-    this.#directory = directory;
+    this.#directory = facts.directory;
     this.servers = group.nodes.map(({ instanceName, nodeId, port }) => {
       return { instanceName, nodeId, host: "127.0.0.1", port, url: `https://127.0.0.1:${port}` };
     });
-    this.ca = ca;
-    this.caFile = join(directory, "ca.pem");
+    this.ca = facts.ca;
+    this.caFile = join(facts.directory, "ca.pem");
     this.ssoDomain = group.ssoDomain;
-    this.users = [{ username: `Administrator@${group.ssoDomain}`, password: newPassword() }];
+    this.users = facts.users;
+    this.solutionUsers = facts.solutionUsers;
+    this.stsSigningCa = facts.stsSigningCa;
+    this.stsSigningCaFile = join(facts.directory, "sts-signing-ca.pem");
     this.requests = state.requests;
   }
 
@@ -228,9 +292,4 @@ function checkOptions(nodes: number, port: number, ssoDomain: string): void {
       hint: "Use DNS labels, as in vsphere.local.",
     });
   }
-}
-
-/** Meets the usual complexity rules of a vCenter. */
-function newPassword(): string {
-  return `Sim1!${randomBytes(12).toString("base64url")}`;
 }

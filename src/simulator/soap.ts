@@ -1,16 +1,20 @@
 import { XmlError } from "../errors.ts";
 import { escapeText } from "../xml/escape.ts";
-import { SOAP_NAMESPACE, SOAP12_NAMESPACE, XSD_NAMESPACE, XSI_NAMESPACE } from "../xml/names.ts";
+import {
+  SOAP_NAMESPACE,
+  SOAP12_NAMESPACE,
+  WSSE_NAMESPACE,
+  XSD_NAMESPACE,
+  XSI_NAMESPACE,
+} from "../xml/names.ts";
 import { attribute, parseXml, type XmlElement } from "../xml/reader.ts";
 import { invalidRequest, nameOf, refuseText, VmomiFault } from "./vmomi.ts";
-
-const WSSE_NAMESPACE = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd";
 
 export interface SoapRequest {
   /** The one child of the body. */
   readonly call: XmlElement;
-  /** Whether the header holds a `wsse:Security`. */
-  readonly secured: boolean;
+  /** The whole message: a signature is one of its bytes. */
+  readonly text: string;
 }
 
 /**
@@ -37,20 +41,19 @@ export function readEnvelope(text: string): SoapRequest {
   refuseText(body);
   const [call, further] = body.children;
   if (!call || further) throw invalidRequest(`The Body holds ${body.children.length} elements, not one`);
-  return { call, secured: readHeader(header) };
+  checkHeader(header);
+  return { call, text };
 }
 
-function readHeader(header: XmlElement | undefined): boolean {
-  let secured = false;
+function checkHeader(header: XmlElement | undefined): void {
   for (const entry of header?.children ?? []) {
-    if (entry.namespace === WSSE_NAMESPACE && entry.local === "Security") secured = true;
-    else if (attribute(entry, SOAP_NAMESPACE, "mustUnderstand") === "1") {
+    const known = entry.namespace === WSSE_NAMESPACE && entry.local === "Security";
+    if (!known && attribute(entry, SOAP_NAMESPACE, "mustUnderstand") === "1") {
       throw new VmomiFault("InvalidRequest", `The header ${nameOf(entry)} is not understood`, {
         faultCode: "soapenv:MustUnderstand",
       });
     }
   }
-  return secured;
 }
 
 function parse(text: string): XmlElement {

@@ -1,7 +1,7 @@
 import { VIM_NAMESPACE } from "../xml/names.ts";
-import type { NodeView } from "./lookup-service.ts";
 import { type Release, vimVersions } from "./release.ts";
 import { type SoapRequest, writeResponse } from "./soap.ts";
+import type { NodeView } from "./view.ts";
 import { field, invalidRequest, moRefField, nameOf, readReceiver, refuseText, VmomiFault } from "./vmomi.ts";
 
 /** References of ServiceContent after `about`: element, type, value. Order of the VIM schema. */

@@ -5,15 +5,23 @@ import { vsso } from "./host.ts";
 const names = COMMANDS.map(({ name }) => name);
 
 describe("help", () => {
-  it("knows the commands of part one", () => {
-    expect(names).toEqual([
+  it("knows the commands of discovery and of tokens", () => {
+    expect(names.filter((name) => name !== "token exchange")).toEqual([
       "discover",
       "nodes",
       "endpoints",
       "lookup list",
       "lookup get",
       "lookup site",
+      "lookup create",
+      "lookup set",
+      "lookup delete",
       "trust",
+      "token issue",
+      "token renew",
+      "token validate",
+      "token verify",
+      "token inspect",
       "simulate",
     ]);
   });
@@ -34,6 +42,7 @@ describe("help", () => {
     expect(out).toMatch(new RegExp(`\\nExample:\\n  vsso ${name} ?.*\\n$`));
     for (const option of [...entry.options, "server", "ca", "pin", "help"])
       expect(out).toContain(`--${option}`);
+    expect(out).toMatch(new RegExp(`--output FORMAT +${entry.formats.join(" or ")}\n`));
     expectToFit(out);
   });
 

@@ -1,4 +1,6 @@
-import { existsSync } from "node:fs";
+import { createPrivateKey, X509Certificate } from "node:crypto";
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { Agent, get } from "node:https";
 import { isAbsolute } from "node:path";
 import { PassThrough } from "node:stream";
 import { describe, expect, it } from "vitest";
@@ -17,6 +19,8 @@ interface StartLine {
   readonly caFile: string;
   readonly ssoDomain: string;
   readonly users: readonly { username: string; password: string }[];
+  readonly solutionUsers: readonly { name: string; certFile: string; keyFile: string }[];
+  readonly stsSigningCaFile: string;
 }
 
 /** Runs `vsso simulate` while `work` runs; the text is what it wrote when it was ready. */
@@ -45,7 +49,14 @@ describe("vsso simulate", () => {
     const result = await simulating(["-o", "json"], async (ready) => {
       expect(ready).toMatch(/^\{.*\}\n$/);
       const line = JSON.parse(ready) as StartLine;
-      expect(Object.keys(line)).toEqual(["servers", "caFile", "ssoDomain", "users"]);
+      expect(Object.keys(line)).toEqual([
+        "servers",
+        "caFile",
+        "ssoDomain",
+        "users",
+        "solutionUsers",
+        "stsSigningCaFile",
+      ]);
       expect(line.servers.map(({ instanceName }) => instanceName)).toEqual([
         "vc01.sim.example",
         "vc02.sim.example",
@@ -58,7 +69,21 @@ describe("vsso simulate", () => {
         expect(server.nodeId).toMatch(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
       }
       expect(line.ssoDomain).toBe("vsphere.local");
-      expect(line.users).toEqual([{ username: "Administrator@vsphere.local", password: expect.any(String) }]);
+      expect(line.users).toEqual([
+        { username: "Administrator@vsphere.local", password: expect.any(String) },
+        { username: "operator@vsphere.local", password: expect.any(String) },
+      ]);
+      expect(line.solutionUsers).toHaveLength(2);
+      for (const user of line.solutionUsers) {
+        expect(Object.keys(user)).toEqual(["name", "certFile", "keyFile"]);
+        expect(user.name).toMatch(/^vpxd-/);
+        const pair = { certificate: readFileSync(user.certFile), key: readFileSync(user.keyFile) };
+        expect(new X509Certificate(pair.certificate).checkPrivateKey(createPrivateKey(pair.key))).toBe(true);
+        expect(isAbsolute(user.certFile) && isAbsolute(user.keyFile)).toBe(true);
+        expect(statSync(user.keyFile).mode & 0o777).toBe(0o600);
+      }
+      expect(isAbsolute(line.stsSigningCaFile)).toBe(true);
+      expect(new X509Certificate(readFileSync(line.stsSigningCaFile)).ca).toBe(true);
       caFile = line.caFile;
       expect(isAbsolute(caFile) && existsSync(caFile)).toBe(true);
       const server = `${line.servers[0]?.host}:${line.servers[0]?.port}`;
@@ -98,11 +123,53 @@ describe("vsso simulate", () => {
   it("tells a person how to use it", async () => {
     const result = await simulating(["--nodes", "1"], async (ready) => {
       expect(ready).toMatch(/^INSTANCE NAME +NODE ID +URL\nvc01\.sim\.example /);
+      expect(ready).toMatch(/^Administrator@vsphere\.local +password +\S+$/m);
+      expect(ready).toMatch(/^vpxd-\S+ +certificate +\/\S+\.crt$/m);
+      expect(ready).toMatch(/^STS signing CA file +\/\S+\/sts-signing-ca\.pem$/m);
       expect(ready).toMatch(/^vsso discover 127\.0\.0\.1:\d+ --ca \S+\/ca\.pem$/m);
       const [, ...argv] = /^vsso (.+)$/m.exec(ready)![1]!.split(" ");
       expect((await vsso(["discover", ...argv])).code).toBe(0);
     });
     expect(result.code).toBe(0);
+  });
+
+  it("takes the switches of the token service", async () => {
+    const argv = [
+      "--nodes",
+      "1",
+      "--clock-skew=-7200",
+      "--clock-tolerance",
+      "60",
+      "--max-bearer-lifetime",
+      "300",
+    ];
+    const accounts = ["--locked-account", "operator@vsphere.local", "--expired-signing-certificate"];
+    await simulating([...argv, ...accounts, "--token-signature", "rsa-sha1", "-o", "json"], async (ready) => {
+      const line = JSON.parse(ready) as StartLine;
+      const server = line.servers[0]!;
+      const agent = new Agent({ ca: readFileSync(line.caFile), keepAlive: false });
+      const date = await new Promise<string>((resolve, reject) => {
+        get(server.url, { agent }, (reply) => {
+          reply.resume();
+          resolve(reply.headers.date ?? "");
+        }).on("error", reject);
+      });
+      const behind = (Date.now() - Date.parse(date)) / 1000;
+      expect(behind).toBeGreaterThan(7190);
+      expect(behind).toBeLessThan(7290);
+    });
+  });
+
+  it.each([
+    ["--clock-skew", "soon"],
+    ["--clock-skew", "1.5"],
+    ["--clock-tolerance", "x"],
+    ["--max-hok-lifetime", "99999999999"],
+    ["--token-signature", "md5"],
+  ])("refuses %s %s", async (flag, value) => {
+    const result = await vsso(["simulate", flag, value, "-o", "json"]);
+    expect(result).toMatchObject({ code: 2, out: "" });
+    expect(jsonError(result).hint).toMatch(/\S/);
   });
 
   it("ends with stdin where --stdin-exit is given, and only there", async () => {

@@ -1,7 +1,7 @@
 import { chmod, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { redactBody } from "../../src/cli/output/redact.ts";
+import { redactBody, redactUrl } from "../../src/cli/output/redact.ts";
 import { type Simulator, startSimulator } from "../../src/simulator/index.ts";
 import { authority, jsonError, servedFingerprints, temporaryFolder, vsso } from "./host.ts";
 import { listAnswer, startImposter, vcenterRow } from "./servers.ts";
@@ -141,6 +141,48 @@ describe("redaction of messages", () => {
       "<Password>[redacted]</Password>",
     ],
     ["an empty element", "<Password /><b>kept</b>", "<Password /><b>kept</b>"],
+    [
+      "a SecurID passcode",
+      "<wsse:Passcode>123456</wsse:Passcode>",
+      "<wsse:Passcode>[redacted]</wsse:Passcode>",
+    ],
+    [
+      "a leg of SPNEGO",
+      '<wst:BinaryExchange ValueType="v">YII=</wst:BinaryExchange>',
+      '<wst:BinaryExchange ValueType="v">[redacted]</wst:BinaryExchange>',
+    ],
+    [
+      "what a smart card signed",
+      "<UserCertificateToken><SignatureValue>S3</SignatureValue></UserCertificateToken><b/>",
+      "<UserCertificateToken>[redacted]</UserCertificateToken><b/>",
+    ],
+    [
+      "fields of a form",
+      "grant_type=password&username=me&password=S3%20cret&client_secret=S3&scope=openid",
+      "grant_type=password&username=me&password=[redacted]&client_secret=[redacted]&scope=openid",
+    ],
+    [
+      "tokens of a form, the first field too",
+      "subject_token=eyJ.S3&subject_token_type=jwt&actor_token=S3&code=S3&code_verifier=S3&assertion=S3",
+      "subject_token=[redacted]&subject_token_type=jwt&actor_token=[redacted]&code=[redacted]&code_verifier=[redacted]&assertion=[redacted]",
+    ],
+    [
+      "tokens in JSON",
+      '{"access_token":"S3","id_token" : "S3","refresh_token":"S\\"3","expires_in":60,"token_type":"bearer"}',
+      '{"access_token":"[redacted]","id_token" : "[redacted]","refresh_token":"[redacted]","expires_in":60,"token_type":"bearer"}',
+    ],
+    ["JSON that was cut", '{"access_token":"S3cre', '{"access_token":"[redacted]'],
+    [
+      "tokens within the JSON of vAPI",
+      '{"spec":{"subject_token":"S3","audience":"a"}}',
+      '{"spec":{"subject_token":"[redacted]","audience":"a"}}',
+    ],
+    ["no error's code", '{"error":"invalid_grant","code":"kept"}', '{"error":"invalid_grant","code":"kept"}'],
+    [
+      "no text that mentions them",
+      "the access_token = none; password=kept",
+      "the access_token = none; password=kept",
+    ],
     ["nothing else", "<Passwords>kept</Passwords> Password", "<Passwords>kept</Passwords> Password"],
   ])("takes %s", (_, message, redacted) => {
     expect(redactBody(message)).toBe(redacted);
@@ -149,5 +191,13 @@ describe("redaction of messages", () => {
   it("of a hostile message ends", () => {
     const hostile = "<Password ".repeat(200_000) + "<Password>".repeat(200_000);
     expect(redactBody(hostile)).toMatch(/<Password>\[redacted\]$/);
+    const json = `${'"password":"'.repeat(100_000)}${"\\".repeat(100_001)}`;
+    expect(redactBody(json).length).toBeLessThan(json.length * 2);
+  });
+
+  it("takes secrets of a query", () => {
+    expect(redactUrl("https://idp.example/cb?state=s&code=S3&access_token=S3#x")).toBe(
+      "https://idp.example/cb?state=s&code=[redacted]&access_token=[redacted]#x",
+    );
   });
 });

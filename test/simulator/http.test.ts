@@ -47,7 +47,10 @@ describe("the HTTP side of a simulated vCenter", () => {
     "/lookupservice/sdk/x",
     "/LookupService/sdk",
     "//",
-    "/sts/STSService/vsphere.local",
+    "/sts/system-STSService/sdk",
+    "/sts/STSService/other.local",
+    "/acs/t/OTHER/token",
+    "/websso/SAML2/Metadata/other.local",
   ])("answers %s with an empty 404", async (path) => {
     const reply = await send(simulator, path, { method: "POST", body: "<x/>" });
     expect(reply).toMatchObject({ status: 404, text: "" });

@@ -1,3 +1,4 @@
+import { createPrivateKey, X509Certificate } from "node:crypto";
 import { once } from "node:events";
 import { readdirSync } from "node:fs";
 import { access, readFile, stat } from "node:fs/promises";
@@ -37,18 +38,29 @@ describe("startSimulator", () => {
       expect(simulator.ssoDomain).toBe("lab.test");
       expect(simulator.users[0]?.username).toBe("Administrator@lab.test");
       expect(simulator.users[0]?.password).toMatch(/^.{16,}$/);
+      expect(simulator.users[1]?.username).toBe("operator@lab.test");
     } finally {
       await simulator.close();
     }
   });
 
-  it("keeps the authority in a private file and removes it", async () => {
+  it("keeps authorities and keys of solution users in private files and removes them", async () => {
     const simulator = await startSimulator({ nodes: 1 });
     const directory = dirname(simulator.caFile);
     try {
       expect(isAbsolute(simulator.caFile)).toBe(true);
       expect(await readFile(simulator.caFile, "utf8")).toBe(simulator.ca);
       expect((await stat(directory)).mode & 0o777).toBe(0o700);
+      expect(await readFile(simulator.stsSigningCaFile, "utf8")).toBe(simulator.stsSigningCa);
+      expect(simulator.stsSigningCa).not.toBe(simulator.ca);
+      for (const { name, certFile, keyFile } of simulator.solutionUsers) {
+        const certificate = new X509Certificate(await readFile(certFile));
+        expect(certificate.subject).toContain(`CN=${name}`);
+        expect(certificate.checkPrivateKey(createPrivateKey(await readFile(keyFile)))).toBe(true);
+        expect(certificate.verify(new X509Certificate(simulator.ca).publicKey)).toBe(true);
+        expect((await stat(keyFile)).mode & 0o777).toBe(0o600);
+        expect([certFile, keyFile].every((file) => dirname(file) === directory)).toBe(true);
+      }
     } finally {
       await simulator.close();
     }
@@ -171,6 +183,8 @@ describe("startSimulator", () => {
     [{ faults: { replicationLag: [{ node: 1, missing: 9 }] } }],
     [{ faults: { missingServices: [{ node: 1, service: "nsx" as "sso" }] } }],
     [{ faults: { dealyMs: 1 } as object }],
+    [{ faults: { clockSkewSeconds: 0.5 } }],
+    [{ faults: { clockSkewSeconds: 1e12 } }],
   ])("refuses the options %j with a hint", async (options) => {
     const error = await startSimulator(options).then(
       (simulator) => simulator.close(),

@@ -1,5 +1,5 @@
 import { AbortedError, PREDEFINED_SERVICES } from "../../index.ts";
-import type { Simulator, SimulatorFaults, SimulatorOptions } from "../../simulator/index.ts";
+import type { Simulator, SimulatorFaults, SimulatorOptions, TokenPolicy } from "../../simulator/index.ts";
 import type { Command, CommandContext } from "../command.ts";
 import { wholeNumber } from "../command-line.ts";
 import { EXIT } from "../exit-code.ts";
@@ -8,6 +8,9 @@ import { formatJsonLine } from "../output/json.ts";
 import { formatTable } from "../output/table.ts";
 import { printable } from "../output/text.ts";
 import { UsageError, unknownService } from "../usage.ts";
+
+/** A century. */
+const MAX_SECONDS = 3_155_760_000;
 
 export const command: Command = {
   async run(context) {
@@ -30,7 +33,8 @@ export const command: Command = {
   },
 };
 
-function startLine({ servers, caFile, ssoDomain, users }: Simulator): object {
+function startLine(simulator: Simulator): object {
+  const { servers, caFile, ssoDomain, users, solutionUsers, stsSigningCaFile } = simulator;
   return {
     servers: servers.map(({ instanceName, nodeId, host, port, url }) => ({
       instanceName,
@@ -42,20 +46,27 @@ function startLine({ servers, caFile, ssoDomain, users }: Simulator): object {
     caFile,
     ssoDomain,
     users: users.map(({ username, password }) => ({ username, password })),
+    solutionUsers: solutionUsers.map(({ name, certFile, keyFile }) => ({ name, certFile, keyFile })),
+    stsSigningCaFile,
   };
 }
 
 function startText(simulator: Simulator): string {
   const rows = simulator.servers.map((server) => [server.instanceName, server.nodeId, server.url]);
   const first = simulator.servers[0];
-  const user = simulator.users[0];
+  const { caFile, stsSigningCaFile } = simulator;
+  const people = simulator.users.map(({ username, password }) => [username, "password", password]);
+  const services = simulator.solutionUsers.flatMap(({ name, certFile, keyFile }) => [
+    [name, "certificate", certFile],
+    ["", "key", keyFile],
+  ]);
   return [
     formatTable(["INSTANCE NAME", "NODE ID", "URL"], rows),
-    `CA file   ${simulator.caFile}`,
-    `user      ${user?.username}`,
-    `password  ${user?.password}`,
+    formatTable(["ACCOUNT", "CREDENTIAL", ""], [...people, ...services]),
+    `CA file              ${caFile}`,
+    `STS signing CA file  ${stsSigningCaFile}`,
     "",
-    `vsso discover ${first?.host}:${first?.port} --ca ${simulator.caFile}`,
+    `vsso discover ${first?.host}:${first?.port} --ca ${caFile}`,
     "",
     "Ctrl-C ends it.",
     "",
@@ -80,8 +91,45 @@ function simulatorOptions(flags: Flags, log: (line: string) => void): SimulatorO
     ...(flags.port !== undefined && { port: wholeNumber("port", flags.port, 1, 65535) }),
     ...(flags["sso-domain"] !== undefined && { ssoDomain: flags["sso-domain"] }),
     ...(flags.verbose && { log }),
-    faults: simulatorFaults(flags, nodes),
+    faults: { ...simulatorFaults(flags, nodes), ...accountFaults(flags) },
+    tokens: tokenPolicy(flags),
   };
+}
+
+function tokenPolicy(flags: Flags): TokenPolicy {
+  const seconds = (name: "clock-tolerance" | "max-bearer-lifetime" | "max-hok-lifetime") => {
+    const text = flags[name];
+    return text === undefined ? undefined : wholeNumber(name, text, 0, MAX_SECONDS);
+  };
+  const clockToleranceSeconds = seconds("clock-tolerance");
+  const maxBearerLifetimeSeconds = seconds("max-bearer-lifetime");
+  const maxHolderOfKeyLifetimeSeconds = seconds("max-hok-lifetime");
+  const signatureAlgorithm = flags["token-signature"];
+  return {
+    ...(clockToleranceSeconds !== undefined && { clockToleranceSeconds }),
+    ...(maxBearerLifetimeSeconds !== undefined && { maxBearerLifetimeSeconds }),
+    ...(maxHolderOfKeyLifetimeSeconds !== undefined && { maxHolderOfKeyLifetimeSeconds }),
+    // What is no algorithm is refused, with the names of those that are, before anything starts.
+    ...(signatureAlgorithm !== undefined && {
+      signatureAlgorithm: signatureAlgorithm as NonNullable<TokenPolicy["signatureAlgorithm"]>,
+    }),
+  };
+}
+
+function accountFaults(flags: Flags): SimulatorFaults {
+  const skew = flags["clock-skew"];
+  return {
+    ...(skew !== undefined && { clockSkewSeconds: clockSkew(skew) }),
+    ...(flags["expired-signing-certificate"] && { expiredSigningCertificate: true }),
+    lockedAccounts: flags["locked-account"] ?? [],
+    expiredPasswords: flags["expired-password"] ?? [],
+    disabledAccounts: flags["disabled-account"] ?? [],
+  };
+}
+
+function clockSkew(text: string): number {
+  const size = wholeNumber("clock-skew", text.replace(/^-/, ""), 0, MAX_SECONDS);
+  return text.startsWith("-") ? -size : size;
 }
 
 function simulatorFaults(flags: Flags, nodes: number): SimulatorFaults {

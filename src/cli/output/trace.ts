@@ -1,7 +1,7 @@
 import { type FileHandle, open } from "node:fs/promises";
-import type { SoapTransport } from "../../index.ts";
+import type { CommandTransport } from "../reach.ts";
 import { UsageError } from "../usage.ts";
-import { redactBody } from "./redact.ts";
+import { redactBody, redactUrl } from "./redact.ts";
 import { printableLines } from "./text.ts";
 
 /** Headers whose values are secrets. */
@@ -32,29 +32,29 @@ export class Trace implements AsyncDisposable {
   }
 
   /** The same transport, its exchanges written down. */
-  of(transport: SoapTransport): SoapTransport {
+  of(transport: CommandTransport): CommandTransport {
     return {
-      servedCertificate: (authority) => transport.servedCertificate?.(authority),
+      serverTime: (authority) => transport.serverTime(authority),
+      servedCertificate: (authority) => transport.servedCertificate(authority),
       request: async (url, request) => {
         const { body } = request;
-        const sent = async (text: string): Promise<string> => {
-          await this.#write(">", `${request.method} ${url}`, request.headers, text);
-          return text;
+        const shown = redactUrl(String(url));
+        const sent = async <Body extends string | Uint8Array | undefined>(content: Body): Promise<Body> => {
+          await this.#write(">", `${request.method} ${shown}`, request.headers ?? {}, content);
+          return content;
         };
         // A body that is made anew for every attempt is written down as often.
-        const traced = typeof body === "string" ? await sent(body) : async () => sent(await body());
+        const traced = typeof body === "function" ? async () => sent(await body()) : await sent(body);
         try {
-          const response = await transport.request(url, { ...request, body: traced });
-          await this.#write(
-            "<",
-            `${response.status} ${url}`,
-            response.headers,
-            response.body.toString("utf8"),
-          );
+          const response = await transport.request(url, {
+            ...request,
+            ...(traced !== undefined && { body: traced }),
+          });
+          await this.#write("<", `${response.status} ${response.url}`, response.headers, response.body);
           return response;
         } catch (error) {
           if (!(error instanceof UsageError)) {
-            await this.#write("!", `${url} ${error instanceof Error ? error.message : error}`, {}, "");
+            await this.#write("!", `${shown} ${error instanceof Error ? error.message : error}`, {}, "");
           }
           throw error;
         }
@@ -72,7 +72,7 @@ export class Trace implements AsyncDisposable {
     mark: string,
     what: string,
     headers: Readonly<Record<string, string | string[] | undefined>>,
-    body: string,
+    body: string | Uint8Array | undefined,
   ): Promise<void> {
     const lines = [`${new Date().toISOString()} ${mark} ${what}`];
     for (const [name, value] of Object.entries(headers)) {
@@ -80,7 +80,11 @@ export class Trace implements AsyncDisposable {
         lines.push(`${mark} ${name}: ${SECRET_HEADERS.test(name) ? "[redacted]" : text}`);
       }
     }
-    lines.push(redactBody(body), "", "");
+    lines.push(
+      redactBody(typeof body === "string" ? body : Buffer.from(body ?? "").toString("utf8")),
+      "",
+      "",
+    );
     const written = this.#last.then(() => this.#file.appendFile(printableLines(lines.join("\n"))));
     this.#last = written;
     return written.catch((cause: unknown) => {
