@@ -44,8 +44,8 @@ export function requiredToken(context: CommandContext, env: EnvironmentCredentia
 }
 
 /**
- * Runs `get` and gives out its token: exactly its text, and on stdout a line feed; or the contract's JSON. Where a
- * file is to hold the token, stdout does not.
+ * Runs `get` and gives out its token: exactly its text, and on stdout a line feed; or the contract's JSON, whose `token`
+ * is there whether or not a file is to hold it too.
  */
 export async function giveToken(
   context: Pick<CommandContext, "flags" | "out" | "err">,
@@ -56,7 +56,7 @@ export async function giveToken(
   try {
     const token = await get();
     await file?.write(token.assertion);
-    if (flags.output === "json") out(formatJson(tokenFields(token, file === undefined)));
+    if (flags.output === "json") out(formatJson(tokenFields(token)));
     else if (!file) out(`${token.assertion}\n`);
     warnOfDifference(token, err);
     return token;
@@ -66,9 +66,9 @@ export async function giveToken(
 }
 
 /** The fields of `token issue -o json`, in their order. */
-function tokenFields(token: Token, withText: boolean): object {
+function tokenFields(token: Token): object {
   return {
-    token: withText ? token.assertion : null,
+    token: token.assertion,
     kind: token.kind,
     subject: token.subject,
     issuer: token.issuer,

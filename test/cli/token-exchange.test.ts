@@ -167,7 +167,7 @@ describe("vsso token exchange --to jwt", () => {
     const token = await file(ASSERTION);
     const argv = ["--to", "jwt", "--audience", "urn:nsx", "--token", token, "--out", path, "-o", "json"];
     const result = await exchange(argv);
-    expect(JSON.parse(result.out)).toMatchObject({ token: null, expiresIn: 600 });
+    expect(JSON.parse(result.out)).toMatchObject({ token: ID_TOKEN, expiresIn: 600 });
     expect(await readFile(path, "utf8")).toBe(ID_TOKEN);
   });
 

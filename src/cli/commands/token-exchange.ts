@@ -254,7 +254,7 @@ async function giveJwt(
     const { accessToken, issuedTokenType, expiresIn } = await get();
     await file?.write(accessToken);
     if (flags.output === "json") {
-      out(formatJson({ token: file ? null : accessToken, issuedTokenType, expiresIn }));
+      out(formatJson({ token: accessToken, issuedTokenType, expiresIn }));
     } else if (!file) {
       out(`${accessToken}\n`);
     }
