@@ -4,6 +4,7 @@
 import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { median } from "./median.mjs";
 import { buildPeers, startVcsim } from "./peers/govmomi.mjs";
 
 const path = (name) => fileURLToPath(new URL(name, import.meta.url));
@@ -29,10 +30,6 @@ function measure(command, args, env) {
       }
     }, 5);
   });
-}
-
-function median(numbers) {
-  return [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)];
 }
 
 /** Median wall time and memory of each command, with `delayMs` added to each request. */

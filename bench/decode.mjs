@@ -6,6 +6,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { LOOKUP_SCHEMA } from "../dist/lookup/wsdl-tables.js";
 import { decodeEnvelope } from "../dist/soap/decode.js";
 import { listAnswer } from "./list-answer.mjs";
+import { median } from "./median.mjs";
 
 const WSDL = fileURLToPath(new URL("../wsdl/lookup-service.wsdl", import.meta.url));
 
@@ -20,11 +21,6 @@ async function soapPackage() {
   const { default: soap } = await import("soap");
   const { wsdl } = await soap.createClientAsync(WSDL, { disableCache: true });
   return (text) => wsdl.xmlToObject(text).Body.ListResponse.returnval.length;
-}
-
-function median(numbers) {
-  const sorted = [...numbers].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)];
 }
 
 /** Speed of each decoder on the same answer, in megabytes (10^6) of XML per second. */

@@ -7,6 +7,8 @@ import { benchCold, formatCold } from "./cold.mjs";
 import { benchDecode, formatResults } from "./decode.mjs";
 import { listAnswer } from "./list-answer.mjs";
 import { decodeWithGovmomi } from "./peers/govmomi.mjs";
+import { benchSign, formatSign } from "./sign.mjs";
+import { benchVerify, formatVerify } from "./verify.mjs";
 
 for (const delayMs of [0, 50]) console.log(formatCold(await benchCold({ delayMs })));
 
@@ -25,3 +27,6 @@ try {
 } finally {
   await rm(directory, { recursive: true });
 }
+
+console.log(formatSign(await benchSign()));
+console.log(formatVerify(await benchVerify()));

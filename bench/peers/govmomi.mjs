@@ -22,6 +22,7 @@ export function buildPeers() {
     vcsim: join(output, "vcsim-peer"),
     govc: join(output, "govc-peer"),
     decodeBench: join(output, "decode-bench"),
+    sts: join(output, "sts-peer"),
   };
 }
 
@@ -63,6 +64,20 @@ export async function startVcsim(flags = []) {
       await ended;
     },
   };
+}
+
+/** The one token that vcsim serves: 7 KB, issued and signed (RSA-2048) by a real vCenter in 2018. */
+export async function vcsimToken() {
+  const { sts } = buildPeers();
+  const vcsim = await startVcsim();
+  try {
+    const args = ["-url", `${vcsim.servers[0].url}/sts/STSService/vsphere.local`, "-ca", vcsim.caFile];
+    return JSON.parse(
+      execFileSync(sts, [...args, "-user", "u", "-password", "p", "issue"], { encoding: "utf8" }),
+    ).token;
+  } finally {
+    await vcsim.stop();
+  }
 }
 
 /** Arguments and environment with which govc lists the registrations of a server without a login. */

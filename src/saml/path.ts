@@ -27,20 +27,14 @@ export interface Candidate {
   readonly problem: string | undefined;
 }
 
-/**
- * What was found, by the certificates and the anchors: tokens of one issuer bring the same certificates, and what is
- * found depends on nothing else, not on the time either.
- */
-const known = new LruMap<readonly Candidate[]>(64);
-
 /** Finds paths to a fixed set of anchors. */
 export class PathFinder {
   readonly #anchors: readonly X509Certificate[];
-  readonly #anchorsKey: string;
+  /** Tokens of one issuer bring the same certificates, and what is found depends on nothing else, not on the time either. */
+  readonly #known = new LruMap<readonly Candidate[]>(32);
 
   constructor(anchors: readonly X509Certificate[]) {
     this.#anchors = anchors;
-    this.#anchorsKey = anchors.map((anchor) => anchor.fingerprint256).join();
   }
 
   /**
@@ -55,14 +49,14 @@ export class PathFinder {
         `the signature brings ${certificates.length} certificates; ${MAX_CERTIFICATES} are the most that are read`,
       );
     }
-    const key = `${this.#anchorsKey};${certificates.map((der) => hash("sha256", der)).join()}`;
-    let found = known.get(key);
+    const key = certificates.map((der) => hash("sha256", der)).join();
+    let found = this.#known.get(key);
     if (found === undefined) {
       const read = readCertificates(certificates);
       const all = signers(read, this.#anchors).map((signer) => findPaths(signer, read, this.#anchors));
       found = await Promise.all(all);
       if (found.some((candidate) => candidate.paths.length > 0)) refuseChanged(read, this.#anchors);
-      known.set(key, found);
+      this.#known.set(key, found);
     }
     return found;
   }
@@ -164,6 +158,8 @@ function readCertificates(certificates: readonly Uint8Array[]): X509Certificate[
   return certificates.map((der, index) => {
     try {
       const certificate = new X509Certificate(der);
+      // Node takes PEM too, and passes over what follows the certificate.
+      if (!certificate.raw.equals(der)) throw new TypeError("not the DER of one certificate");
       // Is read only when asked for, and may be what cannot be.
       void certificate.publicKey;
       return certificate;

@@ -1,4 +1,4 @@
-import { randomBytes, randomUUID } from "node:crypto";
+import { randomBytes, randomUUID, type X509Certificate } from "node:crypto";
 import type { MessageSecurity, UnsecuredEnvelope } from "../soap/security.ts";
 import { canonicalize } from "../xml/canonical.ts";
 import { escapeText } from "../xml/escape.ts";
@@ -138,8 +138,20 @@ function usernameXml({ name, password, passcode }: NonNullable<HeaderContent["us
 function certificateXml(signer: Signer, id: string): string {
   return (
     `<wsse:BinarySecurityToken xmlns:wsu="${WSU_NAMESPACE}" EncodingType="${BASE64_BINARY}" ` +
-    `ValueType="${X509_V3}" wsu:Id="${id}">${signer.certificate.raw.toString("base64")}</wsse:BinarySecurityToken>`
+    `ValueType="${X509_V3}" wsu:Id="${id}">${certificateText(signer.certificate)}</wsse:BinarySecurityToken>`
   );
+}
+
+/** Of certificates that sign again and again: reading one out of OpenSSL takes as long as two digests. */
+const certificateTexts = new WeakMap<X509Certificate, string>();
+
+function certificateText(certificate: X509Certificate): string {
+  let text = certificateTexts.get(certificate);
+  if (text === undefined) {
+    text = certificate.raw.toString("base64");
+    certificateTexts.set(certificate, text);
+  }
+  return text;
 }
 
 /** The signature is over the text of SignatureInfo, which is new with every message. */
@@ -148,7 +160,7 @@ async function userCertificateXml(signer: Signer, now: number): Promise<string> 
   const value = await signer.sign(Buffer.from(info), "rsa-sha256");
   return (
     `<wsse:UserCertificateToken><wsse:UserCertificate EncodingType="${BASE64_BINARY}" ValueType="${X509_V3}">` +
-    `${signer.certificate.raw.toString("base64")}</wsse:UserCertificate>` +
+    `${certificateText(signer.certificate)}</wsse:UserCertificate>` +
     `<wsse:SignatureInfo>${info}</wsse:SignatureInfo>` +
     `<wsse:SignatureAlgorithm>SHA256withRSA</wsse:SignatureAlgorithm>` +
     `<wsse:SignatureValue>${Buffer.from(value).toString("base64")}</wsse:SignatureValue></wsse:UserCertificateToken>`

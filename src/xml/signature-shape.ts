@@ -18,6 +18,9 @@ export interface SignatureShape {
   /** The root's ID, to which the one reference points. */
   readonly id: string;
   readonly description: SignatureDescription;
+  /** PrefixList of the canonicalization of SignedInfo. */
+  readonly signedInfoPrefixes: readonly string[];
+  readonly signatureValue: Buffer;
   /** DER of every certificate of KeyInfo/X509Data, in document order. */
   readonly certificates: readonly Buffer[];
 }
@@ -115,7 +118,29 @@ function readSignature(signature: XmlElement, id: string): Omit<SignatureShape, 
     "SignatureValue",
     "KeyInfo?",
   ]);
-  const signed = signedInfo?.children.filter((c) => c.local === "Reference").length ?? 0;
+  const { description, signedInfoPrefixes } = readSignedInfo(signedInfo as XmlElement, id);
+  return {
+    description,
+    signedInfoPrefixes,
+    signatureValue: base64(signatureValue, "SignatureValue"),
+    certificates: readCertificates(keyInfo),
+  };
+}
+
+/** What a `SignedInfo` says, when it says only what is accepted. */
+export interface SignedInfo {
+  readonly description: SignatureDescription;
+  readonly signedInfoPrefixes: readonly string[];
+  readonly digestValue: Buffer;
+}
+
+/**
+ * Reads a `SignedInfo` of one reference, to the element of that ID.
+ *
+ * @throws VerificationError
+ */
+export function readSignedInfo(signedInfo: XmlElement, id: string): SignedInfo {
+  const signed = signedInfo.children.filter((c) => c.local === "Reference").length;
   if (signed !== 1) {
     throw refuse("reference-mismatch", `the signature has ${signed} references; exactly one is accepted`);
   }
@@ -139,7 +164,6 @@ function readSignature(signature: XmlElement, id: string): Omit<SignatureShape, 
   if (canonicalizationAlgorithm !== EXC_C14N) {
     throw notAccepted("canonicalization", canonicalizationAlgorithm);
   }
-  inclusivePrefixes(canonicalization);
   const signatureAlgorithm = algorithm(method);
   if (!ACCEPTED_SIGNATURES.has(signatureAlgorithm)) {
     throw notAccepted("signature algorithm", signatureAlgorithm);
@@ -154,8 +178,6 @@ function readSignature(signature: XmlElement, id: string): Omit<SignatureShape, 
     throw notAccepted("list of transforms", uris.join(", "));
   }
   parts(applied[0], []);
-  base64(signatureValue, "SignatureValue");
-  base64(digestValue, "DigestValue");
   return {
     description: {
       signatureAlgorithm,
@@ -164,7 +186,8 @@ function readSignature(signature: XmlElement, id: string): Omit<SignatureShape, 
       transforms: uris,
       inclusivePrefixes: inclusivePrefixes(applied[1]),
     },
-    certificates: readCertificates(keyInfo),
+    signedInfoPrefixes: inclusivePrefixes(canonicalization),
+    digestValue: base64(digestValue, "DigestValue"),
   };
 }
 
@@ -216,7 +239,7 @@ function inclusivePrefixes(element: XmlElement | undefined): readonly string[] {
   const prefixes = (attribute(list, "", "PrefixList") ?? "")
     .split(/[ \t\r\n]+/)
     .filter((prefix) => prefix !== "");
-  // xml-crypto passes over it, and would call a good signature bad.
+  // xml-crypto's canonicalization passes over it, and would call a good signature bad.
   if (prefixes.includes("#default")) throw notAccepted("PrefixList with", "#default");
   return prefixes;
 }

@@ -1,11 +1,12 @@
-import { KeyObject, verify } from "node:crypto";
+import { createHash, KeyObject, verify } from "node:crypto";
 import { InvalidArgumentError, type QName } from "../errors.ts";
-import { ACCEPTED_SIGNATURES, ENVELOPED_SIGNATURE, MIN_RSA_BITS } from "./algorithms.ts";
-import { DS_NAMESPACE, EXC_C14N } from "./names.ts";
+import { ACCEPTED_DIGESTS, ACCEPTED_SIGNATURES, MIN_RSA_BITS } from "./algorithms.ts";
+import { DS_NAMESPACE } from "./names.ts";
 import { parseXml, type XmlElement, type XmlLimits } from "./reader.ts";
 import {
   checkRoot,
   readSignatureShape,
+  readSignedInfo,
   refuse,
   type SignatureDescription,
   type SignatureShape,
@@ -38,7 +39,7 @@ export interface SignedDocument {
 }
 
 const DEFAULT_MAX_LENGTH = 256 * 1024;
-const LIMITS: XmlLimits = { maxDepth: 64, maxAttributes: 64, maxElements: 20_000 };
+const LIMITS: XmlLimits = { maxDepth: 64, maxAttributes: 64, maxElements: 10_000 };
 
 type XmlCrypto = typeof import("./xml-crypto.ts");
 
@@ -60,18 +61,20 @@ export async function openSignedDocument(
   }
   const shape = readSignatureShape(read(xml, maxLength), root, idAttribute);
   const xmlCrypto = await import("./xml-crypto.ts");
-  const text = xmlCrypto.forDom(xml);
+  let forms: CanonicalForms | undefined;
   return {
     id: shape.id,
     signature: shape.description,
     certificates: shape.certificates,
     verify: (key) => {
-      const signed = checkSignature(xmlCrypto, text, shape, checkKey(key), idAttribute);
+      checkKey(key);
+      forms ??= canonicalForms(xmlCrypto, xmlCrypto.forDom(xml), shape);
+      checkSignature(forms, shape, key);
       // The signed text is what the caller reads: it, too, must be what the document seemed to be.
-      if (checkRoot(readStartTag(signed), root, idAttribute) !== shape.id) {
+      if (checkRoot(readStartTag(forms.root), root, idAttribute) !== shape.id) {
         throw refuse("reference-mismatch", "what is signed is not the root element");
       }
-      return signed;
+      return forms.root;
     },
   };
 }
@@ -93,7 +96,7 @@ function readStartTag(canonical: string): XmlElement {
   return read(`${tag}/>`, Number.POSITIVE_INFINITY);
 }
 
-function checkKey(key: KeyObject): KeyObject {
+function checkKey(key: KeyObject): void {
   if (!(key instanceof KeyObject) || key.type !== "public") {
     throw new InvalidArgumentError("A signature is verified with a public key", {
       hint: "Give the publicKey of an X509Certificate.",
@@ -103,63 +106,59 @@ function checkKey(key: KeyObject): KeyObject {
   if (key.asymmetricKeyType !== "rsa" || bits < MIN_RSA_BITS) {
     throw refuse("algorithm-refused", `the key is ${key.asymmetricKeyType} of ${bits} bits; RSA is needed`);
   }
-  return key;
 }
 
-/** xml-crypto over the whole document, held to what was found in it before. */
-function checkSignature(
-  { SignedXml, ExactCanonicalization, digestClass, parseDom, verifierClass }: XmlCrypto,
+/** The canonical forms that a signature is checked against; made once, however many keys are tried. */
+interface CanonicalForms {
+  readonly signedInfo: Buffer;
+  /** Of the root without its signature. */
+  readonly root: string;
+}
+
+function canonicalForms(
+  { canonicalForm, parseDom }: XmlCrypto,
   xml: string,
-  shape: SignatureShape,
-  key: KeyObject,
-  idAttribute: string,
-): string {
-  const { signatureAlgorithm, digestAlgorithm } = shape.description;
-  let authentic: boolean | undefined;
-  const checker = new SignedXml({ publicCert: key, getCertFromKeyInfo: () => null });
-  // Each name costs a search of the whole document.
-  checker.idAttributes = [idAttribute];
-  const { [ENVELOPED_SIGNATURE]: Enveloped } = checker.CanonicalizationAlgorithms;
-  checker.CanonicalizationAlgorithms = {
-    [EXC_C14N]: ExactCanonicalization,
-    ...(Enveloped ? { [ENVELOPED_SIGNATURE]: Enveloped } : {}),
+  { signedInfoPrefixes, description }: SignatureShape,
+): CanonicalForms {
+  const root = parseDom(xml).documentElement;
+  const signature = childOf(root, "Signature");
+  const signedInfo = canonicalForm(childOf(signature, "SignedInfo"), signedInfoPrefixes);
+  root.removeChild(signature);
+  return {
+    signedInfo: Buffer.from(signedInfo),
+    root: canonicalForm(root, description.inclusivePrefixes),
   };
-  checker.HashAlgorithms = { [digestAlgorithm]: digestClass(digestAlgorithm) };
-  checker.SignatureAlgorithms = {
-    [signatureAlgorithm]: verifierClass(signatureAlgorithm, (data, value) => {
-      authentic = verify(ACCEPTED_SIGNATURES.get(signatureAlgorithm), data, key, value);
-      return authentic;
-    }),
-  };
-  let intact: boolean;
-  try {
-    const nodes = Array.from(parseDom(xml).documentElement.childNodes) as Element[];
-    const signature = nodes.find((n) => n.localName === "Signature" && n.namespaceURI === DS_NAMESPACE);
-    checker.loadSignature(signature as Element);
-    intact = checker.checkSignature(xml);
-  } catch {
-    // Its words quote the document, which may be a token that opens doors: they are kept out of the error.
-    if (authentic === false) {
-      throw refuse("signature-mismatch", "the signature is not by this key, or what it signs was changed");
-    }
-    throw refuse("malformed", "the signature cannot be checked");
+}
+
+/**
+ * Verifies the signature over the canonical form of SignedInfo, then reads the reference from those bytes, not from
+ * the document, and compares its digest with that of the root.
+ */
+function checkSignature(forms: CanonicalForms, shape: SignatureShape, key: KeyObject): void {
+  const { description, signatureValue, id } = shape;
+  const hash = ACCEPTED_SIGNATURES.get(description.signatureAlgorithm);
+  if (hash === undefined || !verify(hash, forms.signedInfo, key, signatureValue)) {
+    throw refuse("signature-mismatch", "the signature is not by this key, or what it signs was changed");
   }
-  if (!intact) {
+  const signed = readSignedInfo(read(forms.signedInfo.toString(), Number.POSITIVE_INFINITY), id);
+  const digest = ACCEPTED_DIGESTS.get(signed.description.digestAlgorithm);
+  if (digest === undefined || JSON.stringify(signed.description) !== JSON.stringify(description)) {
+    throw refuse("malformed", "the signature was read in two ways");
+  }
+  if (!createHash(digest).update(forms.root).digest().equals(signed.digestValue)) {
     throw refuse("digest-mismatch", "the document was changed after it was signed", {
       hint: "Use the text exactly as the server sent it, without formatting or re-encoding it.",
     });
   }
-  const [signed, ...further] = checker.getSignedReferences();
-  const [reference] = checker.getReferences();
-  const seen = [
-    checker.signatureAlgorithm,
-    reference?.digestAlgorithm,
-    reference?.uri,
-    reference?.transforms,
-  ];
-  const found = [signatureAlgorithm, digestAlgorithm, `#${shape.id}`, shape.description.transforms];
-  if (!authentic || signed === undefined || further.length > 0 || String(seen) !== String(found)) {
+}
+
+/** The child that the strict reader found to be the only one of its name. */
+function childOf(parent: Element, local: string): Element {
+  const found = Array.from(parent.childNodes as Iterable<Node> as Iterable<Element>).filter(
+    (node) => node.localName === local && node.namespaceURI === DS_NAMESPACE,
+  );
+  const [only, ...further] = found;
+  if (only === undefined || further.length > 0)
     throw refuse("malformed", "the signature was read in two ways");
-  }
-  return signed;
+  return only;
 }

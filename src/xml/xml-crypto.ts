@@ -4,14 +4,10 @@
  *
  * @module
  */
-import { createHash } from "node:crypto";
 import { DOMParser } from "@xmldom/xmldom";
-import { ExclusiveCanonicalization, type HashAlgorithm, type SignatureAlgorithm } from "xml-crypto";
+import { ExclusiveCanonicalization } from "xml-crypto";
 import { XmlError } from "../errors.ts";
-import { ACCEPTED_DIGESTS } from "./algorithms.ts";
 import { escapeText } from "./escape.ts";
-
-export { SignedXml } from "xml-crypto";
 
 interface Named {
   readonly namespaceURI: string | null;
@@ -69,44 +65,14 @@ export function parseDom(xml: string): Document {
   return document;
 }
 
-/** The exclusive canonical form of an element. It is changed by that: give a DOM of its own. */
+/** The exclusive canonical form of an element where it stands; `inclusivePrefixes` as a PrefixList has them. */
 export function canonicalForm(element: Element, inclusivePrefixes: readonly string[]): string {
+  const ancestorNamespaces = inclusivePrefixes.flatMap((prefix) => {
+    const namespaceURI = element.lookupNamespaceURI(prefix);
+    return namespaceURI === null ? [] : [{ prefix, namespaceURI }];
+  });
   return new ExactCanonicalization().process(element, {
     inclusiveNamespacesPrefixList: [...inclusivePrefixes],
+    ancestorNamespaces,
   });
-}
-
-/** A digest as xml-crypto takes it, which itself knows none of 384 bits. */
-export function digestClass(uri: string): new () => HashAlgorithm {
-  return class implements HashAlgorithm {
-    getAlgorithmName(): string {
-      return uri;
-    }
-
-    getHash(xml: string): string {
-      return createHash(ACCEPTED_DIGESTS.get(uri) ?? "")
-        .update(xml)
-        .digest("base64");
-    }
-  };
-}
-
-/** A signature algorithm as xml-crypto takes it, good for verifying alone. */
-export function verifierClass(
-  uri: string,
-  check: (data: Buffer, value: Buffer) => boolean,
-): new () => SignatureAlgorithm {
-  return class implements SignatureAlgorithm {
-    getAlgorithmName(): string {
-      return uri;
-    }
-
-    getSignature(): never {
-      throw new TypeError("this algorithm only verifies");
-    }
-
-    verifySignature(data: string, _key: unknown, value: string): boolean {
-      return check(Buffer.from(data), Buffer.from(value, "base64"));
-    }
-  };
 }

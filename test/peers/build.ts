@@ -1,4 +1,5 @@
 import { execFile } from "node:child_process";
+import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -6,6 +7,7 @@ import { cleanEnv } from "./process.ts";
 
 const source = fileURLToPath(new URL("go", import.meta.url));
 const output = fileURLToPath(new URL(".build", import.meta.url));
+const requirements = fileURLToPath(new URL("clients/requirements.txt", import.meta.url));
 
 /** Paths of the built programs. */
 export interface PeerPrograms {
@@ -17,6 +19,8 @@ export interface PeerPrograms {
   readonly decodeBench: string;
   /** An https GET by Go's standard library, trusting one CA file. */
   readonly tlsCheck: string;
+  /** govmomi's STS client, and its Lookup Service client with a token. */
+  readonly sts: string;
 }
 
 let built: Promise<PeerPrograms> | undefined;
@@ -47,5 +51,43 @@ async function build(): Promise<PeerPrograms> {
     govc: join(output, "govc-peer"),
     decodeBench: join(output, "decode-bench"),
     tlsCheck: join(output, "tls-check"),
+    sts: join(output, "sts-peer"),
   };
+}
+
+let python: Promise<string> | undefined;
+
+/** The path of a Python that has pyVmomi, in an environment of its own that is made once and kept. */
+export function buildPython(): Promise<string> {
+  python ??= makePython();
+  return python;
+}
+
+async function makePython(): Promise<string> {
+  const directory = join(output, "python");
+  const interpreter = join(directory, "bin", "python");
+  const made = join(directory, "requirements.txt");
+  const wanted = await readFile(requirements, "utf8");
+  if ((await readFile(made, "utf8").catch(() => "")) === wanted) return interpreter;
+  await rm(directory, { recursive: true, force: true });
+  const call = promisify(execFile);
+  try {
+    await call("python3", ["-m", "venv", directory]);
+  } catch (error) {
+    throw new Error("the peer tests need python3 with its venv module: install python3 and python3-venv", {
+      cause: error,
+    });
+  }
+  // With the caller's environment: where packages come from, and through which proxy, is set there.
+  await call(interpreter, [
+    "-m",
+    "pip",
+    "install",
+    "--quiet",
+    "--disable-pip-version-check",
+    "-r",
+    requirements,
+  ]);
+  await writeFile(made, wanted);
+  return interpreter;
 }

@@ -23,6 +23,13 @@ export interface SimulatorReady {
   readonly servers: readonly PeerServer[];
   readonly caFile: string;
   readonly ssoDomain: string;
+  readonly users: readonly { readonly username: string; readonly password: string }[];
+  readonly solutionUsers: readonly {
+    readonly name: string;
+    readonly certFile: string;
+    readonly keyFile: string;
+  }[];
+  readonly stsSigningCaFile: string;
 }
 
 /** Starts govmomi's simulator; see `vcsim-peer -help` for the flags. */

@@ -150,13 +150,13 @@ const ATTACKS: readonly [string, VerificationFailure, (xml: string) => string][]
   ["changed ID", "reference-mismatch", (xml) => xml.replace('ID="_a1"', 'ID="_a2"')],
   [
     "changed ID and reference",
-    "digest-mismatch",
+    "signature-mismatch",
     (xml) => xml.replace('ID="_a1"', 'ID="_a2"').replace('URI="#_a1"', 'URI="#_a2"'),
   ],
   ["re-indented text", "digest-mismatch", (xml) => xml.replace("<saml2:Conditions", "\n  <saml2:Conditions")],
   ["other prefix", "digest-mismatch", (xml) => reprefixed(xml)],
   ["added attribute", "digest-mismatch", (xml) => xml.replace("<saml2:NameID>", '<saml2:NameID Format="x">')],
-  ["changed digest", "digest-mismatch", (xml) => flip(xml, "DigestValue")],
+  ["changed digest", "signature-mismatch", (xml) => flip(xml, "DigestValue")],
   ["changed signature value", "signature-mismatch", (xml) => flip(xml, "SignatureValue")],
   ["comment in text", "malformed", (xml) => xml.replace(NAME, "admin<!---->@vsphere.local")],
   [
