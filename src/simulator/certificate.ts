@@ -55,11 +55,16 @@ const RDN_TYPES = {
   OU: "2.5.4.11",
   DC: "0.9.2342.19200300.100.1.25",
 } as const;
-const SHA256_WITH_RSA = "1.2.840.113549.1.1.11";
+/** How an authority signs, by the kind of its key; for an elliptic one parameters are absent (RFC 5758). */
+const SIGNATURES: Readonly<Record<string, () => AlgorithmIdentifier>> = {
+  rsa: () => new AlgorithmIdentifier({ algorithm: "1.2.840.113549.1.1.11", parameters: null }),
+  ec: () => new AlgorithmIdentifier({ algorithm: "1.2.840.10045.4.3.2" }),
+};
 
 /** Issues a certificate, as DER. */
 export function issueCertificate(request: CertificateRequest): Buffer {
-  const algorithm = new AlgorithmIdentifier({ algorithm: SHA256_WITH_RSA, parameters: null });
+  const algorithm = SIGNATURES[request.issuerKey.asymmetricKeyType ?? ""]?.();
+  if (!algorithm) throw new TypeError("authorities have RSA or elliptic keys");
   const body = new TBSCertificate({
     version: Version.v3,
     serialNumber: serialNumber(),
@@ -93,7 +98,8 @@ function extensions({ purpose, publicKey, issuerKey }: CertificateRequest): Exte
     ]);
   }
   const issuerId = new KeyIdentifier(keyIdentifier(createPublicKey(issuerKey)));
-  const usage = KeyUsageFlags.digitalSignature | KeyUsageFlags.keyEncipherment;
+  const encrypts = publicKey.asymmetricKeyType === "rsa" ? KeyUsageFlags.keyEncipherment : 0;
+  const usage = KeyUsageFlags.digitalSignature | encrypts;
   const server =
     purpose === "signer"
       ? []

@@ -1,10 +1,27 @@
 import { DOMParser } from "@xmldom/xmldom";
 import { C14nCanonicalization, ExclusiveCanonicalization } from "xml-crypto";
-import { readXml } from "../xml/reader.ts";
+import { isXmlSpace, readXml } from "../xml/reader.ts";
 
 const IGNORED = { open: () => undefined, text: () => undefined, close: () => undefined };
 const ELEMENT_NODE = 1;
 const XMLNS = "http://www.w3.org/2000/xmlns/";
+
+interface Named {
+  readonly prefix?: string | null;
+  readonly namespaceURI: string | null;
+  readonly localName?: string;
+}
+
+/** Canonical XML orders by code; xml-crypto orders prefixes as the locale does, and attributes by name and URI in one. */
+const byCode = {
+  nsCompare: (a: Named, b: Named): -1 | 0 | 1 => order(a.prefix ?? "", b.prefix ?? ""),
+  attrCompare: (a: Named, b: Named): -1 | 0 | 1 =>
+    order(a.namespaceURI ?? "", b.namespaceURI ?? "") || order(a.localName ?? "", b.localName ?? ""),
+};
+
+function order(a: string, b: string): -1 | 0 | 1 {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
 
 /**
  * Reads a text that the hardened reader has accepted before, as the signature functions need it.
@@ -35,7 +52,7 @@ export function parseStrictly(text: string): Element {
 /** Exclusive canonical form of an element where it stands, without comments. */
 export function canonical(element: Element, inclusivePrefixes: readonly string[] = []): string {
   const missing = inclusivePrefixes.filter((prefix) => !element.hasAttribute(declarationOf(prefix)));
-  return new ExclusiveCanonicalization().process(element, {
+  return Object.assign(new ExclusiveCanonicalization(), byCode).process(element, {
     inclusiveNamespacesPrefixList: [...inclusivePrefixes],
     ancestorNamespaces: missing.flatMap((prefix) => {
       const namespaceURI = inherited(element, declarationOf(prefix));
@@ -68,7 +85,7 @@ export function inclusiveCanonical(element: Element): string {
   const ancestorNamespaces = [...inScope]
     .filter(([prefix]) => !element.hasAttribute(prefix === "" ? "xmlns" : declarationOf(prefix)))
     .map(([prefix, namespaceURI]) => ({ prefix, namespaceURI }));
-  return new C14nCanonicalization().process(element, { ancestorNamespaces });
+  return Object.assign(new C14nCanonicalization(), byCode).process(element, { ancestorNamespaces });
 }
 
 function declarationOf(prefix: string): string {
@@ -107,6 +124,14 @@ export function childOf(parent: Element | undefined, namespace: string, local: s
 
 export function textOf(element: Element | undefined): string {
   return element?.textContent ?? "";
+}
+
+/** Whether there is text between the elements of a structure, other than white space. */
+export function holdsText(element: Element): boolean {
+  for (let node = element.firstChild; node; node = node.nextSibling) {
+    if ((node.nodeType === 3 || node.nodeType === 4) && !isXmlSpace(node.nodeValue ?? "")) return true;
+  }
+  return false;
 }
 
 /** Calls `visit` for the element and everything below it. */

@@ -7,7 +7,7 @@ import type { TokenSigning } from "./sts/signing.ts";
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 const RSA_BITS = 2048;
-const PARALLEL_KEYS = 4;
+const makeKeyPair = promisify(generateKeyPair);
 
 interface KeyPair {
   readonly publicKey: KeyObject;
@@ -48,7 +48,8 @@ export const SOLUTION_USER_COUNT = 2;
 
 /**
  * Makes an authority, and for every name a served and a superseded certificate; the authority's PEM alone is
- * enough for clients to verify them. Keys are RSA, made in parallel.
+ * enough for clients to verify them. What signs XML has an RSA key, as the Security Token Service demands; an RSA key
+ * takes a thousand times as long to make, so TLS has elliptic ones.
  *
  * @throws AbortedError
  */
@@ -57,15 +58,13 @@ export async function createPki(
   ssoDomain: string,
   signal?: AbortSignal,
 ): Promise<Pki> {
-  const keyPairs = await makeKeys(names.length + SOLUTION_USER_COUNT + 4, signal);
-  const solutionUserKeys = keyPairs.splice(0, SOLUTION_USER_COUNT);
-  const [authorityKeys, oldKeys, signingAuthorityKeys, signingKeys, ...nodeKeys] = keyPairs as [
-    KeyPair,
-    KeyPair,
-    KeyPair,
-    KeyPair,
-    ...KeyPair[],
-  ];
+  checkAborted(signal);
+  const [[authorityKeys, oldKeys, ...nodeKeys], [signingAuthorityKeys, signingKeys, ...solutionUserKeys]] =
+    await Promise.all([
+      makeKeys(names.length + 2, makeEllipticKey) as Promise<[KeyPair, KeyPair, ...KeyPair[]]>,
+      makeKeys(SOLUTION_USER_COUNT + 2, makeRsaKey) as Promise<[KeyPair, KeyPair, ...KeyPair[]]>,
+    ]);
+  checkAborted(signal);
   const subjects = nodeKeys.map((keys, index) => ({ name: names[index] ?? "", keys }));
   const now = Date.now();
   // Keeps the authorities of two simulators apart for clients that look issuers up by name.
@@ -180,19 +179,17 @@ function pkcs8(key: KeyObject): string {
   return key.export({ type: "pkcs8", format: "pem" }).toString();
 }
 
-/** A few at a time: one that is being made cannot be called off. */
-async function makeKeys(count: number, signal: AbortSignal | undefined): Promise<KeyPair[]> {
-  const made: KeyPair[] = [];
-  let begun = 0;
-  const next = async (): Promise<void> => {
-    while (begun < count) {
-      checkAborted(signal);
-      begun++;
-      made.push(await promisify(generateKeyPair)("rsa", { modulusLength: RSA_BITS }));
-    }
-  };
-  await Promise.all(Array.from({ length: PARALLEL_KEYS }, next));
-  return made;
+/** Each in a thread of its own. */
+function makeKeys(count: number, make: () => Promise<KeyPair>): Promise<KeyPair[]> {
+  return Promise.all(Array.from({ length: count }, make));
+}
+
+function makeRsaKey(): Promise<KeyPair> {
+  return makeKeyPair("rsa", { modulusLength: RSA_BITS });
+}
+
+function makeEllipticKey(): Promise<KeyPair> {
+  return makeKeyPair("ec", { namedCurve: "P-256" });
 }
 
 /** @throws AbortedError once the signal has fired. */

@@ -53,7 +53,7 @@ export interface Reference {
 export interface Signature {
   readonly element: Element;
   readonly id: string | undefined;
-  readonly canonicalization: string;
+  readonly canonicalization: Transform;
   readonly method: string;
   readonly references: readonly Reference[];
   readonly keyInfo: Element | undefined;
@@ -75,7 +75,7 @@ export function readSignature(element: Element): Signature | undefined {
   return {
     element,
     id: element.getAttribute("Id") || undefined,
-    canonicalization: algorithmOf(canonicalization),
+    canonicalization: readTransform(canonicalization),
     method: algorithmOf(method),
     references: references.map(readReference),
     keyInfo,
@@ -122,6 +122,6 @@ export function digestMatches(reference: Reference, target: Element, removed?: E
 export function valueMatches(signature: Signature, key: KeyObject): boolean {
   const hash = SIGNATURE_HASHES.get(signature.method);
   if (!hash || key.asymmetricKeyType !== "rsa") return false;
-  const signed = Buffer.from(canonical(signature.signedInfo));
+  const signed = Buffer.from(canonical(signature.signedInfo, signature.canonicalization.inclusivePrefixes));
   return verify(hash, signed, key, Buffer.from(signature.value, "base64"));
 }

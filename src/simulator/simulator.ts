@@ -145,6 +145,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     const solutionUsers = await solutionUserFiles(pki.solutionUsers, machineId, directory);
     const people = createPeople(ssoDomain);
     state.sso = createSso({ ...options, ssoDomain, limits, signing: pki.signing, people, solutionUsers });
+    state.sso.directory.checkAccounts(faults);
     state.registrations = new RegistrationStore(group);
     state.group = group;
     return new RunningSimulator(state, group, servers, {
@@ -239,6 +240,7 @@ class RunningSimulator implements Simulator {
   }
 
   set faults(faults: SimulatorFaults) {
+    this.#state.sso?.directory.checkAccounts(faults);
     this.#state.plan = new FaultPlan(faults, this.#nodes.length);
   }
 

@@ -66,7 +66,7 @@ describe("certificates of the simulator", () => {
     for (const certificate of certificates) {
       expect(certificate.verify(ca.publicKey)).toBe(true);
       expect(certificate.checkIssued(ca)).toBe(true);
-      expect(certificate.publicKey.asymmetricKeyDetails).toMatchObject({ modulusLength: 2048 });
+      expect(certificate.publicKey.asymmetricKeyDetails).toMatchObject({ namedCurve: "prime256v1" });
       // 128 bits with the highest bit clear: positive in DER.
       expect(certificate.serialNumber).toMatch(/^[4-7][0-9A-F]{31}$/);
     }
@@ -114,8 +114,8 @@ describe("certificates of the simulator", () => {
       ].sort(),
     );
     expect(leaf.get(BASIC_CONSTRAINTS)).toEqual({ critical: true, der: "3000" });
-    // digitalSignature and keyEncipherment
-    expect(leaf.get(KEY_USAGE)).toEqual({ critical: true, der: "030205a0" });
+    // digitalSignature; an elliptic key encrypts nothing
+    expect(leaf.get(KEY_USAGE)).toEqual({ critical: true, der: "03020780" });
     const issuerId = AsnConvert.parse(
       Buffer.from(leaf.get(AUTHORITY_KEY_ID)!.der, "hex"),
       AuthorityKeyIdentifier,

@@ -197,6 +197,21 @@ describe("who may change the simulated Lookup Service", () => {
     });
   });
 
+  it("are not delegates whose account is disabled", async () => {
+    const user = sts.solutionUser(simulator, 1);
+    const content =
+      `<wst:DelegateTo><w:UsernameToken xmlns:w="${sts.WSSE}"><w:Username>${user.name}</w:Username>` +
+      `</w:UsernameToken></wst:DelegateTo>${sts.keyType("PublicKey")}`;
+    const login = sts.usernameToken(simulator.users[0]!.username, simulator.users[0]!.password);
+    const token = sts.assertionIn(
+      await sts.postSts(simulator, sts.message(sts.timestamp() + login, sts.rst({ content }))),
+    );
+    const options = { security: sts.timestamp() + token, sign: byKey(token, user.key) };
+    empty(await created("x-delegate", options), "Create");
+    simulator.faults = { disabledAccounts: [`${user.name}@vsphere.local`] };
+    await refused(options);
+  });
+
   it("are not ordinary users, until they are administrators", async () => {
     await refused({ security: sts.timestamp() + (await sts.bearer(simulator, 1)) });
     simulator.faults = {

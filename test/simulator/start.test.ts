@@ -212,3 +212,16 @@ async function freePair(): Promise<number> {
     return port;
   }
 }
+
+it.each(["ghost@vsphere.local", "Administrator"])(
+  "refuses faults about an account it does not have: %s",
+  async (name) => {
+    await expect(startSimulator({ nodes: 1, faults: { lockedAccounts: [name] } })).rejects.toThrow(
+      /no account/,
+    );
+    await using simulator = await startSimulator({ nodes: 1 });
+    expect(() => {
+      simulator.faults = { disabledAccounts: [name] };
+    }).toThrow(/no account/);
+  },
+);

@@ -155,6 +155,11 @@ describe("SPNEGO at the simulated STS", () => {
       const without = await begin(simulator, `NEGOTIATE ${simulator.users[0]!.username}`, "");
       expect(sts.stsFault(without).code).toBe(`{${sts.WST}}InvalidRequest`);
       expect(sts.stsFault(await goOn(simulator, "")).code).toBe(`{${sts.WSSE}}InvalidSecurity`);
+      const encoded = leg("x").replace(sts.BASE64_BINARY, "urn:hex");
+      expect(sts.stsFault(await goOn(simulator, encoded))).toEqual({
+        code: `{${sts.WSSE}}UnsupportedSecurityToken`,
+        text: "BinaryExchange encoded as urn:hex is not supported",
+      });
       expect(sts.stsFault(await goOn(simulator, leg("x", "urn:x"))).code).toBe(
         `{${sts.WSSE}}UnsupportedSecurityToken`,
       );
@@ -271,9 +276,15 @@ describe("smart cards at the simulated STS", () => {
       ]) {
         expect(sts.stsFault(await post(simulator, wrong))).toEqual(invalidCredentials);
       }
-      expect(
-        sts.stsFault(await post(simulator, token(card, { SignatureAlgorithm: "SHA1withRSA" }))).code,
-      ).toBe(`{${sts.WSSE}}UnsupportedSecurityToken`);
+      for (const wrong of [
+        token(card, { SignatureAlgorithm: "SHA1withRSA" }),
+        token(card, { SignatureValue: "%%%" }),
+        token(card, { SignatureInfo: "<x/>" }),
+        token(card).replace(/(<wsse:SignatureInfo>.*<\/wsse:SignatureInfo>)(.*)(<\/wsse:User)/, "$2$1$3"),
+        token(card).replace("<wsse:UserCertificateToken>", '<wsse:UserCertificateToken wsu:Id="_card">'),
+      ]) {
+        expect(sts.stsFault(await post(simulator, wrong)).code).toBe(`{${sts.WSSE}}InvalidSecurity`);
+      }
       expect(sts.stsFault(await post(simulator, token(card, { UserCertificate: "AAAA" }))).code).toBe(
         `{${sts.WSSE}}InvalidSecurityToken`,
       );

@@ -200,6 +200,20 @@ describe("DelegateTo at the simulated STS", () => {
     }
   });
 
+  it("gives a token that is worth nothing once the delegate is disabled", async () => {
+    const { name } = simulator.solutionUsers[1]!;
+    const content = delegateTo(name) + DELEGATABLE + RENEWABLE + sts.keyType("PublicKey");
+    const token = sts.assertionIn(await asPerson(content));
+    const uses = [
+      () => byToken(token, "", 1),
+      () => asSolution(`<wst:RenewTarget>${token}</wst:RenewTarget>`, 1, "Renew"),
+      () => asSolution(actAs(token)),
+    ];
+    for (const use of uses) expect((await use()).status).toBe(200);
+    simulator.faults = { disabledAccounts: [`${name}@vsphere.local`] };
+    for (const use of uses) expect(sts.stsFault(await use())).toEqual(invalidCredentials);
+  });
+
   it("refuses a delegate that is none, a bearer token, and UseKey", async () => {
     for (const name of ["nobody", "operator@vsphere.local", ""]) {
       expect(sts.stsFault(await asPerson(delegateTo(name)))).toEqual(request("Invalid delegate"));
@@ -368,7 +382,9 @@ describe("Validate at the simulated STS", () => {
   it("fails without a token to look at, and for another type of answer", async () => {
     const failed = `{${sts.WST}}RequestFailed`;
     expect(sts.stsFault(await validate("")).code).toBe(failed);
-    expect(sts.stsFault(await validate("<wst:ValidateTarget><x/></wst:ValidateTarget>")).code).toBe(failed);
+    expect(
+      sts.stsFault(await validate("<wst:ValidateTarget><x xmlns='urn:x'/></wst:ValidateTarget>")).code,
+    ).toBe(failed);
     const user = await sts.bearer(simulator);
     const target = `<wst:ValidateTarget>${user}</wst:ValidateTarget>`;
     expect(sts.stsFault(await validate(target, sts.SAML2_TYPE)).code).toBe(`{${sts.WST}}InvalidRequest`);

@@ -4,6 +4,15 @@ import { SOAP_NAMESPACE } from "../../src/xml/names.ts";
 import * as sts from "./sts-wire.ts";
 
 const WSA = "http://www.w3.org/2005/08/addressing";
+const XSI = "http://www.w3.org/2001/XMLSchema-instance";
+const PARTICIPANT =
+  `<wst:Participant><wsa:EndpointReference xmlns:wsa="${WSA}"><wsa:Address>urn:a</wsa:Address>` +
+  "</wsa:EndpointReference></wst:Participant>";
+const participants = (content: string): string => `<wst:Participants>${content}</wst:Participants>`;
+const claims = (attributes: string, content = ""): string =>
+  '<wst:Claims Dialect="http://schemas.xmlsoap.org/ws/2005/05/fedclaims">' +
+  `<auth:ClaimType xmlns:auth="http://docs.oasis-open.org/wsfed/authorization/200706" ${attributes}>${content}` +
+  "</auth:ClaimType></wst:Claims>";
 const OPEN = `<wsse:Security xmlns:wsse="${sts.WSSE}" xmlns:wsu="${sts.WSU}">`;
 
 let simulator: Simulator;
@@ -105,12 +114,74 @@ describe("the security header of the simulated STS", () => {
   it.each([
     ["an element that is unknown", () => `${sts.timestamp() + login}<wsse:Other/>`],
     ["text", () => `${sts.timestamp() + login}text`],
-    [
-      "a nonce in its UsernameToken",
-      () => sts.timestamp() + login.replace("</wsse:UsernameToken>", "<wsse:Nonce/></wsse:UsernameToken>"),
-    ],
   ])("%s in it is refused", async (_name, security) => {
     expect(await withSecurity(security())).toEqual(invalidSecurity(/^Invalid content was found/));
+  });
+
+  it("may have a nonce and a time of creation in its UsernameToken", async () => {
+    const further = "<wsse:Nonce>AAAA</wsse:Nonce><wsu:Created>2026-01-01T00:00:00Z</wsu:Created>";
+    const token = login.replace("</wsse:UsernameToken>", `${further}</wsse:UsernameToken>`);
+    expect(token).not.toBe(login);
+    const reply = await sts.postSts(simulator, sts.message(sts.timestamp() + token, sts.rst()));
+    expect(reply.status).toBe(200);
+  });
+
+  it.each<[string, (security: string) => string]>([
+    ["an element in Username", (text) => text.replace("<wsse:Username>", "<wsse:Username><x/>")],
+    ["an element in Password", (text) => text.replace("<wsse:Password>", "<wsse:Password><x/>")],
+    ["an element in Created", (text) => text.replace("</wsu:Created>", "<x/></wsu:Created>")],
+    ["an element in Expires", (text) => text.replace("</wsu:Expires>", "<x/></wsu:Expires>")],
+    ["Expires before Created", (text) => text.replace(/(<wsu:C.*Created>)(.*Expires>)/, "$2$1")],
+    [
+      "a Password before the Username",
+      (text) => text.replace(/(<wsse:Username>.*Username>)(.*Password>)/, "$2$1"),
+    ],
+    [
+      "an attribute of UsernameToken",
+      (text) => text.replace("<wsse:UsernameToken", '<wsse:UsernameToken a="b"'),
+    ],
+    [
+      "an attribute of UsernameToken of another namespace",
+      (text) => text.replace("<wsse:UsernameToken", '<wsse:UsernameToken xmlns:x="urn:x" x:a="b"'),
+    ],
+    ["an attribute of Username", (text) => text.replace("<wsse:Username>", '<wsse:Username a="b">')],
+    ["an attribute of Password", (text) => text.replace("<wsse:Password>", '<wsse:Password wsse:Type="b">')],
+    ["an attribute of Timestamp", (text) => text.replace("<wsu:Timestamp", '<wsu:Timestamp a="b"')],
+    [
+      "an attribute of Timestamp of its namespace",
+      (text) => text.replace("<wsu:Timestamp", '<wsu:Timestamp wsu:a="b"'),
+    ],
+    ["an attribute of Created", (text) => text.replace("<wsu:Created", '<wsu:Created a="b"')],
+    [
+      "an element in BinarySecurityToken",
+      (text) => `${text}<wsse:BinarySecurityToken><x/></wsse:BinarySecurityToken>`,
+    ],
+    ["an ID of Created that is none", (text) => text.replace("<wsu:Created", '<wsu:Created wsu:Id="1"')],
+    ["an empty ID", (text) => text.replace('"_ts"', '""')],
+    ["an ID with a colon", (text) => text.replace('"_ts"', '"a:b"')],
+    [
+      "an ID of two elements",
+      (text) => text.replace("<wsse:UsernameToken", '<wsse:UsernameToken wsu:Id="_ts"'),
+    ],
+  ])("does not conform to its schema with %s", async (_name, change) => {
+    const security = sts.timestamp() + login;
+    const changed = change(security);
+    expect(changed).not.toBe(security);
+    expect(await withSecurity(changed)).toEqual(
+      invalidSecurity(/^The Security header does not conform to its schema: /),
+    );
+  });
+
+  it("does not conform to its schema with an attribute without namespace, but may have others", async () => {
+    const text = sts.message(sts.timestamp() + login, sts.rst());
+    const refused = text.replace("<wsse:Security ", '<wsse:Security mustUnderstand="1" ');
+    expect(await faultOf(refused)).toEqual(invalidSecurity(/has an attribute mustUnderstand/));
+    const more = text
+      .replace("<wsse:Security ", '<wsse:Security S:mustUnderstand="1" S:actor="urn:x" wsu:Id="_s" ')
+      .replace("<wsu:Created", '<wsu:Created xml:lang="en"')
+      .replace("<wsse:UsernameToken", '<wsse:UsernameToken wsu:Id="_u"')
+      .replace("<wsse:Username>", '<wsse:Username S:x="y">');
+    expect((await sts.postSts(simulator, more)).status).toBe(200);
   });
 
   it("refuses an ID that begins with a digit", async () => {
@@ -206,7 +277,9 @@ describe("a request to the simulated STS", () => {
     const action = (name: string): string =>
       `<wsa:Action xmlns:wsa="${WSA}" S:mustUnderstand="1">${sts.actionOf(name)}</wsa:Action>`;
     expect((await sts.postSts(simulator, secured(sts.rst(), action("Issue")))).status).toBe(200);
-    expect((await faultOf(secured(sts.rst(), action("Renew")))).code).toBe(`{${sts.WST}}InvalidRequest`);
+    for (const wrong of [action("Renew"), action("Issue").replace(/>(.*)</, '>"$1"<')]) {
+      expect((await faultOf(secured(sts.rst(), wrong))).code).toBe(`{${sts.WST}}InvalidRequest`);
+    }
   });
 
   it("may quote its SOAPAction or not, but needs one", async () => {
@@ -233,6 +306,51 @@ describe("a request to the simulated STS", () => {
     ["an empty ActAs", `<a:ActAs xmlns:a="${sts.WST14}"/>`],
     ["an ActAs of WS-Trust 1.3", `<wst:ActAs>${"<x/>"}</wst:ActAs>`],
     ["a Lifetime of something else", "<wst:Lifetime><wst:Created/></wst:Lifetime>"],
+    [
+      "a Lifetime that begins with its end",
+      sts.lifetime(0, 1).replace(/(<wsu:C.*Created>)(.*Expires>)/, "$2$1"),
+    ],
+    ["an element in a time", sts.lifetime(0, 1).replace("</wsu:Created>", "<x/></wsu:Created>")],
+    ["an attribute of a time", sts.lifetime(0, 1).replace("<wsu:Created ", '<wsu:Created x="y" ')],
+    ["an ID of a time that is none", sts.lifetime(0, 1).replace("<wsu:Created ", '<wsu:Created wsu:Id="1" ')],
+    ["an Allow that is no truth value", '<wst:Renewing Allow="maybe"/>'],
+    ["an empty Allow", '<wst:Renewing Allow=""/>'],
+    ["an OK that is no truth value", '<wst:Renewing Allow="true" OK="xx"/>'],
+    ["an attribute of another namespace", '<wst:Renewing xmlns:x="urn:x" x:Allow="true"/>'],
+    ["another type", `<wst:UseKey xmlns:x="${XSI}" x:type="wst:RenewingType" Sig="a"/>`],
+    ["text in an element that is empty", '<wst:UseKey Sig="_a">x</wst:UseKey>'],
+    ["a Sig that is no URI", '<wst:UseKey Sig="#a#b"/>'],
+    ["a SignatureAlgorithm that is no URI", "<wst:SignatureAlgorithm>urn:%zz</wst:SignatureAlgorithm>"],
+    ["a KeyType with an attribute", `<wst:KeyType a="b">${sts.WST}/Bearer</wst:KeyType>`],
+    ["a RenewTarget of something else", '<wst:RenewTarget><x xmlns="urn:x"/></wst:RenewTarget>'],
+    ["an ActAs of something else", `<a:ActAs xmlns:a="${sts.WST14}"><a:Assertion/></a:ActAs>`],
+    ["a ValidateTarget of WS-Trust", "<wst:ValidateTarget><wst:Status/></wst:ValidateTarget>"],
+    ["a ValidateTarget without namespace", "<wst:ValidateTarget><Assertion/></wst:ValidateTarget>"],
+    ["a BinaryExchange without encoding", '<wst:BinaryExchange ValueType="urn:x"/>'],
+    [
+      "a DelegateTo without name",
+      `<wst:DelegateTo><w:UsernameToken xmlns:w="${sts.WSSE}"/></wst:DelegateTo>`,
+    ],
+    ["a claim that may be optional", claims('Uri="urn:a" Optional="perhaps"')],
+    ["a claim without name", claims("")],
+    ["a claim with an element of its own", claims('Uri="urn:a"', "<auth:Other/>")],
+    [
+      "a Primary after a Participant",
+      participants(`${PARTICIPANT}${PARTICIPANT.replaceAll("Participant", "Primary")}`),
+    ],
+    ["an address after something else", participants(PARTICIPANT.replace("<wsa:A", "<wsa:Metadata/><wsa:A"))],
+    ["text beside an address", participants(PARTICIPANT.replace("</wsa:E", "x</wsa:E"))],
+    [
+      "text in the parameters of an address",
+      participants(
+        PARTICIPANT.replace("</wsa:E", "<wsa:ReferenceParameters>x</wsa:ReferenceParameters></wsa:E"),
+      ),
+    ],
+    ["an address with an attribute", participants(PARTICIPANT.replace("<wsa:Address", '<wsa:Address a="b"'))],
+    [
+      "advice of nobody",
+      '<a:AdviceSet xmlns:a="http://www.rsa.com/names/2009/12/std-ext/WS-Trust1.4/advice"><a:Advice/></a:AdviceSet>',
+    ],
     ["a Participants without address", "<wst:Participants><wst:Primary/></wst:Participants>"],
   ])("is refused by its schema with %s", async (_name, content) => {
     const fault = await faultOf(secured(sts.rst({ content })));
@@ -243,6 +361,46 @@ describe("a request to the simulated STS", () => {
   it("is refused by its schema without RequestType", async () => {
     const fault = await faultOf(secured(sts.rst().replace(/<wst:RequestType>.*<\/wst:RequestType>/, "")));
     expect(fault.code).toBe(`{${SOAP_NAMESPACE}}Client`);
+  });
+
+  it.each([
+    ["another namespace", 'xmlns:x="urn:x" x:y="z"'],
+    ["no namespace", 'x="z"'],
+    ["a Context that is no URI", 'Context=":"'],
+    ["an ID that begins with a digit", `xmlns:wsu="${sts.WSU}" wsu:Id="0f1e"`],
+  ])("is refused by its schema with an attribute of %s", async (_name, attributes) => {
+    const fault = await faultOf(secured(sts.rst({ attributes: ` ${attributes}` })));
+    expect(fault.code).toBe(`{${SOAP_NAMESPACE}}Client`);
+    expect(fault.text).toMatch(/^The request does not conform to its schema: /);
+  });
+
+  it("is refused by its schema for a type that no operation has, but not for one without operation", async () => {
+    expect((await faultOf(secured(sts.rst({ type: "Revoke" })))).code).toBe(`{${SOAP_NAMESPACE}}Client`);
+    expect((await faultOf(secured(sts.rst({ type: "Cancel" })))).code).toBe(`{${sts.WST}}InvalidRequest`);
+  });
+
+  it("may hold what else its schema allows", async () => {
+    const content =
+      `${sts.lifetime(Date.now(), Date.now() + 60_000).replace("<wsu:Created ", '<wsu:Created wsu:Id="_c" x:a="b" xmlns:x="urn:x" ')}` +
+      '<wst:Renewing Allow=" 1 " OK=" false "/><wst:Delegatable> 0 </wst:Delegatable>' +
+      participants(
+        PARTICIPANT.replace(
+          "</wsa:Address>",
+          '</wsa:Address><wsa:ReferenceParameters><b>a</b></wsa:ReferenceParameters><c xmlns="urn:c"/>',
+        ),
+      ) +
+      claims(
+        'Uri="http://schemas.xmlsoap.org/claims/UPN" Optional="1" x:a="b" xmlns:x="urn:x"',
+        "<auth:DisplayName>a</auth:DisplayName><auth:Value>b</auth:Value>",
+      ) +
+      '<a:AdviceSet xmlns:a="http://www.rsa.com/names/2009/12/std-ext/WS-Trust1.4/advice"><a:Advice AdviceSource="urn:s">' +
+      `<a:Attribute Name="urn:n"><a:AttributeValue xmlns:x="${XSI}" x:type="x:y" z="z">a<b>c</b></a:AttributeValue>` +
+      "</a:Attribute></a:Advice></a:AdviceSet>";
+    const attributes = ` xmlns:x="${XSI}" x:schemaLocation="urn:a urn:b" Context="urn:_1"`;
+    const reply = await sts.postSts(simulator, secured(sts.rst({ content, attributes })));
+    const token = sts.assertionIn(reply);
+    expect(token).toContain("<saml2:Audience>urn:a</saml2:Audience>");
+    expect(token).toContain(">ac</saml2:AttributeValue>");
   });
 
   it("may hold its parts in any order, with white space between them", async () => {
@@ -274,6 +432,14 @@ describe("a request to the simulated STS", () => {
     [
       "nothing in the Body",
       (text: string) => text.replace(/(<S:Body[^>]*>).*(<\/S:Body>)/, "$1$2"),
+      "Client",
+    ],
+    ["text in the Body", (text: string) => text.replace("</S:Body>", "text</S:Body>"), "Client"],
+    ["text in the Header", (text: string) => text.replace("</S:Header>", "text</S:Header>"), "Client"],
+    ["text in the Envelope", (text: string) => text.replace("<S:Body", "text<S:Body"), "Client"],
+    [
+      "an ID of the Body that begins with a digit",
+      (text: string) => text.replace('wsu:Id="_body"', 'wsu:Id="0f1e2d3c"'),
       "Client",
     ],
     [

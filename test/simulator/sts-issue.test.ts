@@ -220,7 +220,7 @@ describe("the simulated STS, on Issue", () => {
       `<wsa:EndpointReference xmlns:wsa="${WSA}"><wsa:Address>${uri}</wsa:Address></wsa:EndpointReference>`;
     const participant = (uri: string): string => `<wst:Participant>${address(uri)}</wst:Participant>`;
     const two = await asUser(
-      `<wst:Participants>${participant("urn:b")}<wst:Primary>${address("urn:a")}</wst:Primary></wst:Participants>`,
+      `<wst:Participants><wst:Primary>${address("urn:a")}</wst:Primary>${participant("urn:b")}</wst:Participants>`,
     );
     const one = await asUser(`<wst:Participants>${participant("https://x/?a=1&amp;b=2")}</wst:Participants>`);
     const audience = (reply: typeof one): string[] =>

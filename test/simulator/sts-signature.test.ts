@@ -1,6 +1,8 @@
 import { createHash, sign, X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { DOMParser } from "@xmldom/xmldom";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { ExclusiveCanonicalization } from "xml-crypto";
 import { type Simulator, startSimulator } from "../../src/simulator/index.ts";
 import { SOAP_NAMESPACE } from "../../src/xml/names.ts";
 import { holderOf } from "./holder.ts";
@@ -24,6 +26,23 @@ const send = (text: string) => sts.postSts(simulator, text);
 const faultOf = async (text: string) => sts.stsFault(await send(text));
 const failedCheck = { code: `{${sts.WSSE}}FailedCheck`, text: expect.any(String) };
 const broken = { code: `{${sts.WSSE}}FailedCheck`, text: "Signature is invalid." };
+
+/** A signed message whose SignedInfo was changed before it was signed. */
+const signedWith = (change: (info: string) => string): string => {
+  const text = sts.signed(unsigned(), user.key);
+  const info = change(/<ds:SignedInfo.*<\/ds:SignedInfo>/s.exec(text)![0]);
+  const canonical = new ExclusiveCanonicalization().process(
+    new DOMParser().parseFromString(
+      info.replace("<ds:SignedInfo", `<ds:SignedInfo xmlns:ds="${sts.DS}"`),
+      "text/xml",
+    ).documentElement!,
+    {},
+  );
+  const value = sign("sha256", Buffer.from(canonical), user.key).toString("base64");
+  return text
+    .replace(/<ds:SignedInfo.*<\/ds:SignedInfo>/s, info)
+    .replace(/<ds:SignatureValue>[^<]*/, `<ds:SignatureValue>${value}`);
+};
 
 describe("the signature of a message to the simulated STS", () => {
   it.each([
@@ -80,7 +99,10 @@ describe("the signature of a message to the simulated STS", () => {
 
   it.each([
     ["a Body that was changed", (text: string) => text.replace("PublicKey", "PublicKey ")],
-    ["a Timestamp that was changed", (text: string) => text.replace("<wsu:Created>", '<wsu:Created x="y">')],
+    [
+      "a Timestamp that was changed",
+      (text: string) => text.replace("<wsu:Created>", '<wsu:Created wsu:Id="_c">'),
+    ],
     ["another digest", (text: string) => text.replace(/<ds:DigestValue>..../, "<ds:DigestValue>AAAA")],
     ["another value", (text: string) => text.replace(/<ds:SignatureValue>..../, "<ds:SignatureValue>AAAA")],
     [
@@ -88,8 +110,12 @@ describe("the signature of a message to the simulated STS", () => {
       (text: string) => text.replace(/<ds:SignatureValue>.*<\/ds:SignatureValue>/, "<ds:SignatureValue/>"),
     ],
     [
-      "a digest that is missing",
-      (text: string) => text.replace(/<ds:DigestValue>[^<]*<\/ds:DigestValue>/, ""),
+      "the wrong one of two digests of one element",
+      (text: string) =>
+        text.replace(
+          /<ds:Reference URI="#_body">.*?<\/ds:Reference>/s,
+          (reference) => reference.replace(/<ds:DigestValue>..../, "<ds:DigestValue>AAAA") + reference,
+        ),
     ],
   ])("fails with %s", async (_name, change) => {
     expect(await faultOf(change(sts.signed(unsigned(), user.key)))).toEqual(broken);
@@ -148,11 +174,65 @@ describe("the signature of a message to the simulated STS", () => {
     expect(fault.code).toBe(`{${sts.WSSE}}InvalidSecurity`);
   });
 
-  it("fails where it is not built as a signature", async () => {
+  it("verifies every reference, also two to one element", async () => {
+    const parts = ["Timestamp", "Body", "Body"];
+    const text = sts.signed(unsigned(), user.key, { parts });
+    expect(text.match(/URI="#_body"/g)).toHaveLength(2);
+    expect((await send(text)).status).toBe(200);
+    // Signed over a digest of something else: the value is right, and so is the last digest.
+    let first = true;
+    const forged = signedWith((info) =>
+      info.replace(/<ds:Reference URI="#_body">.*?<\/ds:Reference>/s, (reference) => {
+        const wrong = first ? reference.replace(/<ds:DigestValue>..../, "<ds:DigestValue>AAAA") : "";
+        first = false;
+        return wrong + reference;
+      }),
+    );
+    expect(await faultOf(forged)).toEqual(broken);
+    expect((await send(signedWith((info) => info))).status).toBe(200);
+  });
+
+  it.each<[string, (text: string) => string]>([
+    ...["SignatureValue", "CanonicalizationMethod", "SignatureMethod", "DigestValue", "DigestMethod"].map(
+      (part): [string, (text: string) => string] => [
+        `no ${part}`,
+        (text) => text.replaceAll(`ds:${part}`, "ds:Other"),
+      ],
+    ),
+    [
+      "its parts in another order",
+      (text) => text.replace(/(<ds:SignedInfo.*Info>)(<ds:SignatureV.*Value>)/, "$2$1"),
+    ],
+    ["no reference", (text) => text.replace(/<ds:Reference .*<\/ds:Reference>/, "")],
+    [
+      "no transform in Transforms",
+      (text) => text.replace(/<ds:Transform .*?<\/ds:Transforms>/, "</ds:Transforms>"),
+    ],
+    ["an attribute nobody knows", (text) => text.replace("<ds:SignatureValue>", '<ds:SignatureValue x="y">')],
+    ["an ID that is none", (text) => text.replace("<ds:Signature ", '<ds:Signature Id="1" ')],
+    ["a value that is no Base64", (text) => text.replace("<ds:SignatureValue>", "<ds:SignatureValue>%")],
+    ["text beside the reference to the key", (text) => text.replace("<ds:KeyInfo>", "<ds:KeyInfo>text")],
+    ["text in the reference to the key", (text) => text.replace("<wsse:Reference", "text<wsse:Reference")],
+    [
+      "an element in the reference to the certificate",
+      (text) => text.replace(/<wsse:Reference ([^>]*)\/>/, "<wsse:Reference $1><x/></wsse:Reference>"),
+    ],
+    [
+      "an attribute of the reference nobody knows",
+      (text) => text.replace("<wsse:Reference ", '<wsse:Reference x="y" '),
+    ],
+    [
+      "an unqualified Usage",
+      (text) => text.replace("<wsse:SecurityTokenReference ", '<wsse:SecurityTokenReference Usage="x" '),
+    ],
+  ])("does not conform to its schema with %s", async (_name, change) => {
     const text = sts.signed(unsigned(), user.key);
-    for (const part of ["SignatureValue", "CanonicalizationMethod", "SignatureMethod"]) {
-      expect(await faultOf(text.replaceAll(part, "Other"))).toEqual(failedCheck);
-    }
+    const changed = change(text);
+    expect(changed).not.toBe(text);
+    expect(await faultOf(changed)).toEqual({
+      code: `{${sts.WSSE}}InvalidSecurity`,
+      text: expect.stringMatching(/^The Security header does not conform to its schema: /),
+    });
   });
 
   it.each([

@@ -228,6 +228,19 @@ describe("the exchange of SAML tokens for ID tokens", () => {
       ...fields,
     });
 
+  it("gives none for a token of an account that is disabled", async () => {
+    const assertion = await sts.bearer(simulator, 1);
+    expect((await toJwt(assertion)).status).toBe(200);
+    simulator.faults = { disabledAccounts: [simulator.users[1]!.username] };
+    try {
+      const reply = await toJwt(assertion);
+      expect(reply.text).toContain("The SAML token is not valid.");
+      expect(bodyOf(reply).access_token).toBeUndefined();
+    } finally {
+      simulator.faults = {};
+    }
+  });
+
   it("gives a token for the audience, signed with the key of SAML tokens", async () => {
     const assertion = await sts.bearer(simulator);
     const reply = await toJwt(assertion);

@@ -6,6 +6,7 @@ import { StsFault } from "../sts/fault.ts";
 import { attributesOf, grant, grantLifetime } from "../sts/grant.ts";
 import { AUTHN_PREVIOUS } from "../sts/names.ts";
 import { formatTime } from "../sts/time.ts";
+import { activeSubject } from "../sts/validate.ts";
 import type { NodeView } from "../view.ts";
 import { ExchangeError } from "./exchange-error.ts";
 import { type Claims, isSigned, readClaims, signJwt } from "./jwt.ts";
@@ -108,7 +109,7 @@ function toSaml(
 function toIdToken(subject: string, fields: ExchangeFields, view: NodeView): ExchangeResult {
   const audience = required(fields, "audience");
   const token = parseAssertion(Buffer.from(subject, "base64").toString(), view);
-  const principal = token && view.sso.directory.principal(token.subject);
+  const principal = token && activeSubject(token, view);
   if (!token || !principal) throw new ExchangeError("invalid_grant", "The SAML token is not valid.");
   if (token.holder) {
     throw new ExchangeError("invalid_grant", "A holder-of-key token cannot be exchanged without its key.");

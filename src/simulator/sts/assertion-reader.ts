@@ -69,7 +69,7 @@ function isSignedBy(assertion: Element, { sso }: NodeView): boolean {
   if (!signature || !reference || second) return false;
   const [enveloped, exclusive, third] = reference.transforms;
   return (
-    signature.canonicalization === EXC_C14N &&
+    signature.canonicalization.algorithm === EXC_C14N &&
     reference.uri === `#${id}` &&
     enveloped?.algorithm === ENVELOPED &&
     exclusive?.algorithm === EXC_C14N &&

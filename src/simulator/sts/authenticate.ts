@@ -6,6 +6,7 @@ import { invalidCredentials, wsse, wst } from "./fault.ts";
 import type { MessageSigner } from "./message-signature.ts";
 import { AUTHN_PASSWORD, AUTHN_PREVIOUS, AUTHN_SMARTCARD, AUTHN_XMLDSIG } from "./names.ts";
 import type { SecurityHeader, UserCertificateToken } from "./security-header.ts";
+import { activeSubject } from "./validate.ts";
 
 /** Who calls, and how that was shown. */
 export interface Caller {
@@ -63,10 +64,8 @@ function byToken(
   if (!token.holder)
     throw wsse("UnsupportedSecurityToken", "Only HoK tokens are supported for authentication!");
   if (!signer) throw wsse("InvalidSecurity", "The message with a holder-of-key token is not signed");
-  const principal = view.sso.directory.principal(token.subject);
-  if (!token.holder.raw.equals(signer.certificate.raw) || !principal || isDisabled(principal, view.faults)) {
-    throw invalidCredentials();
-  }
+  const principal = activeSubject(token, view);
+  if (!token.holder.raw.equals(signer.certificate.raw) || !principal) throw invalidCredentials();
   return { principal, method: AUTHN_PREVIOUS, token };
 }
 
@@ -99,9 +98,6 @@ function checkCertificate(found: SolutionUser, certificate: X509Certificate, vie
 
 function bySmartCard(card: UserCertificateToken | undefined, view: NodeView): Caller | undefined {
   if (!card) return undefined;
-  if (card.algorithm !== "SHA256withRSA") {
-    throw wsse("UnsupportedSecurityToken", `The signature algorithm ${card.algorithm} is not supported`);
-  }
   const certificate = parseCertificate(card.certificate);
   const principal = view.sso.directory.person(view.sso.smartCards.get(card.certificate) ?? "");
   const inForce =

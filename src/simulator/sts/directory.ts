@@ -1,4 +1,5 @@
 import { timingSafeEqual, type X509Certificate } from "node:crypto";
+import { InvalidArgumentError } from "../../errors.ts";
 import type { SimulatorFaults } from "../faults.ts";
 import { invalidCredentials, wst } from "./fault.ts";
 
@@ -100,6 +101,30 @@ export class Directory {
   principal(upn: string): Principal | undefined {
     const own = [...this.#people, ...this.#solutionUsers].find((candidate) => sameAccount(candidate, upn));
     return own ?? this.#federated.get(upn.toLowerCase());
+  }
+
+  /**
+   * Checks the accounts that faults are about. Those of other domains may come to be known later.
+   *
+   * @throws InvalidArgumentError for one that this domain does not have.
+   */
+  checkAccounts(faults: SimulatorFaults): void {
+    const {
+      lockedAccounts = [],
+      expiredPasswords = [],
+      disabledAccounts = [],
+      addedMemberships = [],
+    } = faults;
+    const names = [...lockedAccounts, ...expiredPasswords, ...disabledAccounts];
+    const own = [...this.#people, ...this.#solutionUsers];
+    const domain = own[0]?.domain.toLowerCase();
+    for (const name of [...names, ...addedMemberships.map(({ account }) => account)]) {
+      const foreign = name.includes("@") && name.toLowerCase().split("@")[1] !== domain;
+      if (foreign || this.principal(name)) continue;
+      throw new InvalidArgumentError(`the simulator has no account ${JSON.stringify(name)}`, {
+        hint: `Use ${own.map((each) => `${each.name}@${each.domain}`).join(", ")}.`,
+      });
+    }
   }
 
   /** Keeps what an identity provider says of a user, for as long as it says nothing else. */

@@ -1,8 +1,8 @@
 import { XmlError } from "../../errors.ts";
-import { SOAP_NAMESPACE, WSA_NAMESPACE, WSSE_NAMESPACE } from "../../xml/names.ts";
-import { isXmlSpace } from "../../xml/reader.ts";
-import { elementsOf, is, parseStrictly } from "../dom.ts";
+import { SOAP_NAMESPACE, WSA_NAMESPACE, WSSE_NAMESPACE, WSU_NAMESPACE } from "../../xml/names.ts";
+import { elementsOf, holdsText, is, parseStrictly } from "../dom.ts";
 import { soap, wsse, wst } from "./fault.ts";
+import { isId } from "./schema.ts";
 
 /** A SOAP 1.1 message with one security header. */
 export interface SecuredMessage {
@@ -45,6 +45,11 @@ export function readMessage(text: string): Message {
   }
   const [request, second] = elementsOf(body);
   if (!request || second) throw soap("Client", "The Body holds something else than one element.");
+  for (const part of header ? [envelope, header, body] : [envelope, body]) {
+    if (holdsText(part)) throw soap("Client", `The ${part.localName} holds text.`);
+    const id = part.getAttributeNS(WSU_NAMESPACE, "Id");
+    if (id && !isId(id)) throw soap("Client", `The ID '${id}' is not a valid value for 'NCName'.`);
+  }
   checkHeaders(header);
   return { envelope, header, body, request };
 }
@@ -79,12 +84,4 @@ function parse(text: string): Element {
     const reason = error instanceof XmlError ? error.message : "the XML is not well formed";
     throw soap("Client", `Couldn't create SOAP message: ${reason}`);
   }
-}
-
-/** Refuses text between the elements of a structure. */
-export function holdsText(element: Element): boolean {
-  for (let node = element.firstChild; node; node = node.nextSibling) {
-    if ((node.nodeType === 3 || node.nodeType === 4) && !isXmlSpace(node.nodeValue ?? "")) return true;
-  }
-  return false;
 }

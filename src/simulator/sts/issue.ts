@@ -10,6 +10,7 @@ import type { MessageSigner } from "./message-signature.ts";
 import { AUTHN_PREVIOUS, KEY_TYPE_BEARER, KEY_TYPE_PUBLIC, SAML2_TOKEN_TYPE } from "./names.ts";
 import { firstAssertion, type TokenRequest } from "./request.ts";
 import { formatTime } from "./time.ts";
+import { activeSubject } from "./validate.ts";
 
 /**
  * What can be said against a request before anyone is authenticated.
@@ -91,8 +92,8 @@ function issueActAs(
   }
   const element = firstAssertion(request.actAs);
   const template = element && readOwnAssertion(element, view);
-  const subject = template && sso.directory.principal(template.subject);
-  if (!subject || isDisabled(subject, faults)) throw invalidCredentials();
+  const subject = template && activeSubject(template, view);
+  if (!subject) throw invalidCredentials();
   const own = subject.upn === caller.principal.upn && template.delegates.length === 0;
   const remaining = own ? sso.limits.delegationCount : countDown(template);
   const lifetime = grantLifetime(request, holder, own ? undefined : template.notOnOrAfter, view);

@@ -46,9 +46,10 @@ export function checkMessageSignature(
   if (!signature) throw wsse("FailedCheck");
   checkAlgorithms(signature);
   const covered = resolveReferences(signature, idsOf(message.envelope));
-  if (!covered.has(header.timestamp)) throw wsse("FailedCheck", "The Timestamp element is not signed");
+  const targets = new Set(covered.map(([target]) => target));
+  if (!targets.has(header.timestamp)) throw wsse("FailedCheck", "The Timestamp element is not signed");
   const request = message.request.namespaceURI === WST_NAMESPACE ? message.request : undefined;
-  if (!covered.has(message.body) && !(request && covered.has(request))) {
+  if (!targets.has(message.body) && !(request && targets.has(request))) {
     throw wsse("FailedCheck", "The Body element is not signed");
   }
   const signer = resolveSigner(signature, header);
@@ -60,8 +61,8 @@ export function checkMessageSignature(
 }
 
 function checkAlgorithms({ canonicalization, method, references }: Signature): void {
-  if (canonicalization !== EXC_C14N) {
-    throw wsse("FailedCheck", `The canonicalization method ${canonicalization} is not supported`);
+  if (canonicalization.algorithm !== EXC_C14N) {
+    throw wsse("FailedCheck", `The canonicalization method ${canonicalization.algorithm} is not supported`);
   }
   if (!SIGNATURE_HASHES.has(method) || method === RSA_SHA1) {
     throw wsse("FailedCheck", `The signature method ${method} is not supported`);
@@ -92,19 +93,18 @@ function idsOf(envelope: Element): Map<string, Element[]> {
   return ids;
 }
 
+/** Every reference with its target: two may be to the same element, and both have to be right. */
 function resolveReferences(
   signature: Signature,
   ids: ReadonlyMap<string, readonly Element[]>,
-): Map<Element, Reference> {
-  const covered = new Map<Element, Reference>();
-  for (const reference of signature.references) {
+): (readonly [target: Element, reference: Reference])[] {
+  return signature.references.map((reference) => {
     if (!/^#./.test(reference.uri)) throw wsse("FailedCheck", "A reference is not to an ID of the message");
     const [target, further] = ids.get(reference.uri.slice(1)) ?? [];
     if (!target) throw wsse("FailedCheck", `There is no element with the ID ${reference.uri.slice(1)}`);
     if (further) throw wsse("FailedCheck", `The ID ${reference.uri.slice(1)} is not unique`);
-    covered.set(target, reference);
-  }
-  return covered;
+    return [target, reference];
+  });
 }
 
 function resolveSigner(signature: Signature, header: SecurityHeader): MessageSigner {

@@ -1,6 +1,5 @@
 import type { NodeView } from "../view.ts";
 import { readOwnAssertion } from "./assertion-reader.ts";
-import { isDisabled } from "./directory.ts";
 import { invalidCredentials, wsse, wst } from "./fault.ts";
 import { attributesOf, type Granted, grant, grantLifetime } from "./grant.ts";
 import { checkUseKey } from "./issue.ts";
@@ -8,6 +7,7 @@ import type { MessageSigner } from "./message-signature.ts";
 import { SAML2_TOKEN_TYPE } from "./names.ts";
 import { firstAssertion, type TokenRequest } from "./request.ts";
 import type { SecurityHeader } from "./security-header.ts";
+import { activeSubject } from "./validate.ts";
 
 /**
  * Renews a holder-of-key token for the holder of its key.
@@ -20,7 +20,7 @@ export function renew(
   signer: MessageSigner | undefined,
   view: NodeView,
 ): Granted {
-  const { sso, faults } = view;
+  const { sso } = view;
   if (request.tokenType !== undefined && request.tokenType !== SAML2_TOKEN_TYPE) {
     throw wst("InvalidRequest", `The token type ${request.tokenType} is not supported`);
   }
@@ -35,8 +35,8 @@ export function renew(
   if (!token.holder) {
     throw wsse("UnsupportedSecurityToken", "Only HoK tokens are supported for authentication!");
   }
-  const subject = sso.directory.principal(token.subject);
-  if (!subject || isDisabled(subject, faults) || !token.holder.raw.equals(signer.certificate.raw)) {
+  const subject = activeSubject(token, view);
+  if (!subject || !token.holder.raw.equals(signer.certificate.raw)) {
     throw invalidCredentials();
   }
   const delegated = token.delegates.length > 0;

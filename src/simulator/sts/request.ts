@@ -11,39 +11,76 @@ import {
 import { childOf, childrenOf, is, textOf } from "../dom.ts";
 import type { Advice } from "./assertion-writer.ts";
 import { type StsFault, wsse, wst } from "./fault.ts";
-import { ADVICE_ATTRNAME, CLAIMS_DIALECT, SPNEGO } from "./names.ts";
-import { BOOLEAN_TEXT, checkShape, type Shape, TEXT } from "./schema.ts";
+import { ADVICE_ATTRNAME, BASE64_BINARY, CLAIMS_DIALECT, SPNEGO } from "./names.ts";
+import { checkShape, isBoolean, isString, isUri, type Shape, TEXT, URI_TEXT } from "./schema.ts";
 import { parseTime } from "./time.ts";
 
 const wstName = (local: string): string => `{${WST_NAMESPACE}}${local}`;
-const ANY_ELEMENT: Shape = { any: true };
-const BINARY_EXCHANGE: Shape = { ...TEXT, attributes: { ValueType: true, EncodingType: true } };
-const EPR: Shape = {
+const wsaName = (local: string): string => `{${WSA_NAMESPACE}}${local}`;
+const authName = (local: string): string => `{${AUTH_NAMESPACE}}${local}`;
+const adviceName = (local: string): string => `{${RSA_ADVICE_NAMESPACE}}${local}`;
+
+const optionalUri = { value: isUri };
+const requiredUri = { value: isUri, required: true };
+const ELEMENTS: Shape = { others: "any", further: "foreign" };
+const ANYTHING: Shape = { open: true, further: "any" };
+const BOOLEAN_TEXT: Shape = { text: isBoolean };
+const LABEL: Shape = { text: isString, further: "foreign" };
+const ASSERTION: Shape = {
+  children: { [`{${SAML2_NAMESPACE}}Assertion`]: { required: true, shape: ANYTHING } },
+};
+const LIFETIME: Shape = {
+  ordered: true,
   children: {
-    [`{${WSA_NAMESPACE}}EndpointReference`]: {
+    [`{${WSU_NAMESPACE}}Created`]: { shape: LABEL },
+    [`{${WSU_NAMESPACE}}Expires`]: { shape: LABEL },
+  },
+};
+const RENEWING: Shape = { attributes: { Allow: { value: isBoolean }, OK: { value: isBoolean } } };
+const BINARY_EXCHANGE: Shape = {
+  text: isString,
+  attributes: { ValueType: requiredUri, EncodingType: requiredUri },
+};
+const PARTICIPANT: Shape = {
+  children: {
+    [wsaName("EndpointReference")]: {
       required: true,
-      shape: { children: { [`{${WSA_NAMESPACE}}Address`]: { required: true, shape: TEXT } } },
+      shape: {
+        ordered: true,
+        others: "foreign",
+        further: "foreign",
+        children: {
+          [wsaName("Address")]: { required: true, shape: { text: isUri, further: "foreign" } },
+          [wsaName("ReferenceParameters")]: { shape: ELEMENTS },
+          [wsaName("Metadata")]: { shape: ELEMENTS },
+        },
+      },
     },
   },
 };
-
+const CLAIM_TYPE: Shape = {
+  ordered: true,
+  attributes: { Uri: requiredUri, Optional: { value: isBoolean } },
+  further: "foreign",
+  children: {
+    [authName("DisplayName")]: { shape: LABEL },
+    [authName("Description")]: { shape: LABEL },
+    [authName("DisplayValue")]: { shape: LABEL },
+    [authName("Value")]: { shape: TEXT },
+  },
+};
+const ADVICE_ATTRIBUTE: Shape = {
+  attributes: { Name: requiredUri, FriendlyName: { value: isString } },
+  children: { [adviceName("AttributeValue")]: { many: true, shape: ANYTHING } },
+};
 const ADVICE_SET: Shape = {
   children: {
-    [`{${RSA_ADVICE_NAMESPACE}}Advice`]: {
+    [adviceName("Advice")]: {
       required: true,
       many: true,
       shape: {
-        attributes: { AdviceSource: true },
-        children: {
-          [`{${RSA_ADVICE_NAMESPACE}}Attribute`]: {
-            required: true,
-            many: true,
-            shape: {
-              attributes: { Name: true, FriendlyName: false },
-              children: { [`{${RSA_ADVICE_NAMESPACE}}AttributeValue`]: { many: true, shape: TEXT } },
-            },
-          },
-        },
+        attributes: { AdviceSource: requiredUri },
+        children: { [adviceName("Attribute")]: { required: true, many: true, shape: ADVICE_ATTRIBUTE } },
       },
     },
   },
@@ -51,65 +88,75 @@ const ADVICE_SET: Shape = {
 
 /** RequestSecurityToken: any order, each at most once, nothing else. */
 const RST: Shape = {
-  attributes: { Context: false },
+  attributes: { Context: optionalUri },
+  // Not of its type; but a signature that covers the request in place of the Body needs it.
+  further: "id",
   children: {
-    [wstName("TokenType")]: { shape: TEXT },
-    [wstName("RequestType")]: { shape: TEXT, required: true },
-    [wstName("Lifetime")]: {
-      shape: {
-        children: {
-          [`{${WSU_NAMESPACE}}Created`]: { shape: TEXT },
-          [`{${WSU_NAMESPACE}}Expires`]: { shape: TEXT },
-        },
-      },
+    [wstName("TokenType")]: { shape: URI_TEXT },
+    [wstName("RequestType")]: {
+      required: true,
+      shape: { text: (text) => REQUEST_TYPES.includes(text.trim()) },
     },
-    [wstName("ValidateTarget")]: { shape: ANY_ELEMENT },
-    [wstName("RenewTarget")]: { shape: ANY_ELEMENT },
-    [wstName("Renewing")]: { shape: { attributes: { Allow: false, OK: false } } },
+    [wstName("Lifetime")]: { shape: LIFETIME },
+    [wstName("ValidateTarget")]: { shape: { others: "foreign", least: 1, most: 1 } },
+    [wstName("RenewTarget")]: { shape: ASSERTION },
+    [wstName("Renewing")]: { shape: RENEWING },
     [wstName("DelegateTo")]: {
       shape: {
         children: {
           [`{${WSSE_NAMESPACE}}UsernameToken`]: {
             required: true,
-            shape: { children: { [`{${WSSE_NAMESPACE}}Username`]: { required: true, shape: TEXT } } },
+            shape: {
+              further: "id",
+              children: { [`{${WSSE_NAMESPACE}}Username`]: { required: true, shape: LABEL } },
+            },
           },
         },
       },
     },
     [wstName("Delegatable")]: { shape: BOOLEAN_TEXT },
-    [`{${WST14_NAMESPACE}}ActAs`]: { shape: ANY_ELEMENT },
-    [wstName("UseKey")]: { shape: { attributes: { Sig: true } } },
-    [wstName("KeyType")]: { shape: TEXT },
-    [wstName("SignatureAlgorithm")]: { shape: TEXT },
+    [`{${WST14_NAMESPACE}}ActAs`]: { shape: ASSERTION },
+    [wstName("UseKey")]: { shape: { attributes: { Sig: requiredUri } } },
+    // A kind that is unknown is told by the service itself.
+    [wstName("KeyType")]: { shape: URI_TEXT },
+    [wstName("SignatureAlgorithm")]: { shape: URI_TEXT },
     [wstName("BinaryExchange")]: { shape: BINARY_EXCHANGE },
     [wstName("Participants")]: {
       shape: {
+        ordered: true,
         children: {
-          [wstName("Primary")]: { shape: EPR },
-          [wstName("Participant")]: { shape: EPR, many: true },
+          [wstName("Primary")]: { shape: PARTICIPANT },
+          [wstName("Participant")]: { shape: PARTICIPANT, many: true },
         },
       },
     },
     [wstName("Claims")]: {
       shape: {
-        attributes: { Dialect: false },
-        children: {
-          [`{${AUTH_NAMESPACE}}ClaimType`]: {
-            required: true,
-            many: true,
-            shape: { attributes: { Uri: true, Optional: false } },
-          },
-        },
+        attributes: { Dialect: optionalUri },
+        children: { [authName("ClaimType")]: { required: true, many: true, shape: CLAIM_TYPE } },
       },
     },
-    [`{${RSA_ADVICE_NAMESPACE}}AdviceSet`]: { shape: ADVICE_SET },
+    [adviceName("AdviceSet")]: { shape: ADVICE_SET },
   },
 };
+const REQUEST_TYPES: readonly string[] = ["Issue", "Renew", "Cancel", "Validate"].map(
+  (local) => `${WST_NAMESPACE}/${local}`,
+);
 
 /** RequestSecurityTokenResponse, as a client continues a login with. */
 const RSTR: Shape = {
-  attributes: { Context: false },
-  children: { [wstName("BinaryExchange")]: { shape: BINARY_EXCHANGE } },
+  attributes: { Context: optionalUri },
+  further: "id",
+  ordered: true,
+  children: {
+    [wstName("TokenType")]: { shape: URI_TEXT },
+    [wstName("BinaryExchange")]: { shape: BINARY_EXCHANGE },
+    [wstName("Renewing")]: { shape: RENEWING },
+    [wstName("KeyType")]: { shape: URI_TEXT },
+    [wstName("Delegatable")]: { shape: BOOLEAN_TEXT },
+    [wstName("SignatureAlgorithm")]: { shape: URI_TEXT },
+    [adviceName("AdviceSet")]: { shape: ADVICE_SET },
+  },
 };
 
 /** What a caller asks for. */
@@ -160,7 +207,7 @@ export function readTokenRequest(request: Element): TokenRequest {
     renewable: renewing ? isTrue(renewing) : true,
     delegateTo: delegate && textOf(childOf(delegate, WSSE_NAMESPACE, "Username")),
     delegatable: isTrue(text("Delegatable")),
-    useKey: useKey && (useKey.getAttribute("Sig") ?? ""),
+    useKey: useKey && (useKey.getAttribute("Sig") ?? "").trim(),
     keyType: text("KeyType"),
     signatureAlgorithm: text("SignatureAlgorithm"),
     binaryExchange: readBinaryExchange(part("BinaryExchange")),
@@ -206,6 +253,9 @@ function readBinaryExchange(element: Element | undefined): string | undefined {
   const type = element.getAttribute("ValueType");
   if (type !== SPNEGO)
     throw wsse("UnsupportedSecurityToken", `BinaryExchange of type ${type} is not supported`);
+  const encoding = element.getAttribute("EncodingType");
+  if (encoding !== BASE64_BINARY)
+    throw wsse("UnsupportedSecurityToken", `BinaryExchange encoded as ${encoding} is not supported`);
   return textOf(element).replace(/\s/g, "");
 }
 
@@ -242,5 +292,5 @@ function readAdvice(set: Element | undefined): Advice[] {
 }
 
 function isTrue(text: string | undefined): boolean {
-  return text === "true" || text === "1";
+  return /^\s*(true|1)\s*$/.test(text ?? "");
 }

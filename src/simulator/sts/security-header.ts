@@ -1,7 +1,7 @@
 import { DS_NAMESPACE, SAML2_NAMESPACE, WSSE_NAMESPACE, WSU_NAMESPACE } from "../../xml/names.ts";
-import { childOf, childrenOf, elementsOf, textOf } from "../dom.ts";
-import { holdsText } from "./envelope.ts";
+import { childOf, childrenOf, elementsOf, holdsText, textOf } from "../dom.ts";
 import { type StsFault, wsse } from "./fault.ts";
+import { checkHeaderSchema } from "./header-schema.ts";
 import { PASSWORD_TEXT } from "./names.ts";
 import { javaDate, parseTime } from "./time.ts";
 
@@ -11,11 +11,10 @@ export interface UsernameToken {
   readonly passcode: string | undefined;
 }
 
-/** Credentials of a smart card: a certificate, and a signature of its key over a text. */
+/** Credentials of a smart card: a certificate, and a signature of its key, by SHA256withRSA, over a text. */
 export interface UserCertificateToken {
   readonly certificate: string;
   readonly signedText: string;
-  readonly algorithm: string;
   readonly signature: string;
 }
 
@@ -53,31 +52,32 @@ const SMART_CARD: readonly Rule[] = [
   [WSSE_NAMESPACE, "SignatureAlgorithm", 1],
   [WSSE_NAMESPACE, "SignatureValue", 1],
 ];
-/** An xsd:ID: it does not begin with a digit. */
-const NCNAME = /^[\p{L}_][\p{L}\p{N}\p{M}._·-]*$/u;
 
 /**
  * Reads a security header, whose children may come in any order.
  *
- * @throws StsFault: InvalidSecurity for its shape, UnsupportedSecurityToken for a user name without one credential.
+ * @throws StsFault: InvalidSecurity for its schema, UnsupportedSecurityToken for a user name without one credential.
  */
 export function readSecurityHeader(security: Element): SecurityHeader {
   checkContent(security, SECURITY);
-  checkIds(security);
   const timestamp = childOf(security, WSU_NAMESPACE, "Timestamp");
   if (!timestamp) throw occurrence([WSU_NAMESPACE, "Timestamp", 1], 0);
   checkContent(timestamp, TIMESTAMP);
+  const usernameToken = childOf(security, WSSE_NAMESPACE, "UsernameToken");
+  const card = childOf(security, WSSE_NAMESPACE, "UserCertificateToken");
+  if (usernameToken) checkUsernameToken(usernameToken);
+  if (card) checkContent(card, SMART_CARD);
+  checkHeaderSchema(security);
   const created = timeIn(timestamp, "Created");
   const expires = timeIn(timestamp, "Expires");
   if (expires <= created) {
     throw wsse("InvalidSecurity", `Invalid request lifetime [${javaDate(created)}, ${javaDate(expires)})`);
   }
-  const card = childOf(security, WSSE_NAMESPACE, "UserCertificateToken");
   return {
     timestamp,
     created,
     expires,
-    usernameToken: readUsernameToken(childOf(security, WSSE_NAMESPACE, "UsernameToken")),
+    usernameToken: usernameToken && readUsernameToken(usernameToken),
     smartCard: card && readSmartCard(card),
     binaryToken: childOf(security, WSSE_NAMESPACE, "BinarySecurityToken"),
     assertion: childOf(security, SAML2_NAMESPACE, "Assertion"),
@@ -101,14 +101,16 @@ export function checkTimestamp(header: SecurityHeader, now: number, toleranceMs:
   );
 }
 
-function readUsernameToken(token: Element | undefined): UsernameToken | undefined {
-  if (!token) return undefined;
+function checkUsernameToken(token: Element): void {
+  const { length } = childrenOf(token, WSSE_NAMESPACE, "Username");
+  if (length !== 1) throw occurrence([WSSE_NAMESPACE, "Username", 1], length);
+  // Whatever else stands there is let be, as the schema does: nonces and times of creation, for instance.
+  if (holdsText(token)) throw unknownContent(token);
+}
+
+function readUsernameToken(token: Element): UsernameToken {
   const passwords = childrenOf(token, WSSE_NAMESPACE, "Password");
   const passcodes = childrenOf(token, WSSE_NAMESPACE, "Passcode");
-  const usernames = childrenOf(token, WSSE_NAMESPACE, "Username");
-  if (usernames.length !== 1) throw occurrence([WSSE_NAMESPACE, "Username", 1], usernames.length);
-  const known = usernames.length + passwords.length + passcodes.length;
-  if (known !== elementsOf(token).length || holdsText(token)) throw unknownContent(token);
   if (passwords.length + passcodes.length !== 1) {
     throw wsse("UnsupportedSecurityToken", "UsernameToken has to hold either one Password or one Passcode");
   }
@@ -117,19 +119,17 @@ function readUsernameToken(token: Element | undefined): UsernameToken | undefine
     throw wsse("UnsupportedSecurityToken", `The password type ${type} is not supported`);
   }
   return {
-    username: textOf(usernames[0]),
+    username: textOf(childOf(token, WSSE_NAMESPACE, "Username")),
     password: passwords[0] && textOf(passwords[0]),
     passcode: passcodes[0] && textOf(passcodes[0]),
   };
 }
 
 function readSmartCard(token: Element): UserCertificateToken {
-  checkContent(token, SMART_CARD);
   const text = (local: string): string => textOf(childOf(token, WSSE_NAMESPACE, local));
   return {
     certificate: text("UserCertificate").replace(/\s/g, ""),
     signedText: text("SignatureInfo"),
-    algorithm: text("SignatureAlgorithm").trim(),
     signature: text("SignatureValue").replace(/\s/g, ""),
   };
 }
@@ -142,16 +142,6 @@ function checkContent(parent: Element, rules: readonly Rule[]): void {
     known += length;
   }
   if (known !== elementsOf(parent).length || holdsText(parent)) throw unknownContent(parent);
-}
-
-/** IDs of the parts of the header; a UUID alone is none when it begins with a digit. */
-function checkIds(security: Element): void {
-  for (const part of elementsOf(security)) {
-    const id = part.getAttributeNS(WSU_NAMESPACE, "Id");
-    if (id && !NCNAME.test(id)) {
-      throw wsse("InvalidSecurity", `cvc-datatype-valid.1.2.1: '${id}' is not a valid value for 'NCName'.`);
-    }
-  }
 }
 
 function timeIn(timestamp: Element, local: string): number {

@@ -79,7 +79,7 @@ function perform(
   const request = operation === "Challenge" ? undefined : readTokenRequest(message.request);
   const response = request ? undefined : readChallengeResponse(message.request);
   const secured = securedMessage(message);
-  if (secured.action !== undefined && stsOperation(secured.action) !== operation) {
+  if (secured.action !== undefined && ACTIONS.get(secured.action) !== operation) {
     throw wst("InvalidRequest", "The addressing action is different than operation executed.");
   }
   if (request && request.requestType !== `${WST_NAMESPACE}/${operation}`) {

@@ -1,11 +1,12 @@
 import type { NodeView } from "../view.ts";
 import { VmomiFault } from "../vmomi.ts";
 import { groupsOf, type OwnAssertion, readOwnAssertion } from "./assertion-reader.ts";
-import { ADMINISTRATORS, isDisabled, isMember, SOLUTION_USERS } from "./directory.ts";
+import { ADMINISTRATORS, isMember, SOLUTION_USERS } from "./directory.ts";
 import { readMessage, securedMessage } from "./envelope.ts";
 import { invalidCredentials, StsFault, wsse } from "./fault.ts";
 import { checkMessageSignature } from "./message-signature.ts";
 import { checkTimestamp, readSecurityHeader } from "./security-header.ts";
+import { activeSubject } from "./validate.ts";
 
 /**
  * The token in the security header of a message: a bearer token as it stands, a holder-of-key token with a signature
@@ -20,8 +21,7 @@ export function tokenOfMessage(text: string, view: NodeView): OwnAssertion {
   const signer = checkMessageSignature(message, header);
   if (!header.assertion) throw wsse("SecurityTokenUnavailable", "Assertion is missing");
   const token = readOwnAssertion(header.assertion, view);
-  const principal = token && view.sso.directory.principal(token.subject);
-  if (!token || !principal || isDisabled(principal, view.faults)) throw invalidCredentials();
+  if (!token || !activeSubject(token, view)) throw invalidCredentials();
   if (token.holder && !signer)
     throw wsse("InvalidSecurity", "The message with a holder-of-key token is not signed");
   if (token.holder && !(signer && token.holder.raw.equals(signer.certificate.raw)))

@@ -1,5 +1,5 @@
 import type { NodeView } from "../view.ts";
-import { groupsOf, readOwnAssertion } from "./assertion-reader.ts";
+import { groupsOf, type OwnAssertion, readOwnAssertion } from "./assertion-reader.ts";
 import { currentGroups, isDisabled, type Principal } from "./directory.ts";
 import { wst } from "./fault.ts";
 import { STATUS_TOKEN_TYPE } from "./names.ts";
@@ -17,13 +17,19 @@ export function isValid(request: TokenRequest, view: NodeView): boolean {
   if (!request.validateTarget) throw wst("RequestFailed", "The request has no assertion in ValidateTarget");
   const token = readOwnAssertion(request.validateTarget, view);
   if (!token || view.now < token.notBefore - view.sso.limits.clockToleranceMs) return false;
-  const people = [token.subject, ...token.delegates.map(({ upn }) => upn)].map((upn) =>
-    view.sso.directory.principal(upn),
-  );
-  if (people.some((found) => !found || isDisabled(found, view.faults))) return false;
-  const [subject] = people;
+  const subject = activeSubject(token, view);
+  if (!subject) return false;
   const listed = groupsOf(token);
-  return !subject || !listed || sameGroups(listed, subject, view);
+  return !listed || sameGroups(listed, subject, view);
+}
+
+/** Whom a token is about; undefined where the account, or one that the token was handed on to, is not active. */
+export function activeSubject(token: OwnAssertion, view: NodeView): Principal | undefined {
+  const [subject, ...delegates] = [token.subject, ...token.delegates.map(({ upn }) => upn)].map((upn) => {
+    const found = view.sso.directory.principal(upn);
+    return found && !isDisabled(found, view.faults) ? found : undefined;
+  });
+  return delegates.includes(undefined) ? undefined : subject;
 }
 
 function sameGroups(listed: readonly string[], subject: Principal, { faults }: NodeView): boolean {
