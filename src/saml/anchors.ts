@@ -48,11 +48,13 @@ export interface SigningCertificateAnchorsOptions {
 const MAX_LENGTH = 1024 * 1024;
 
 /**
- * Signing certificates of a server's Security Token Service out of its SAML metadata, which anyone may read.
+ * Signing certificates of a server's Security Token Service out of its SAML metadata, which anyone may read. Of
+ * metadata that list several identity providers (a server's trust in others may be among them) only the one whose
+ * entityID is of the server, and of the domain where one is given, is read.
  *
  * @param server as `parseServer` takes it.
  * @throws HttpStatusError when the server has no such metadata (404: no such SSO domain), ProtocolError when its
- *   answer is not SAML metadata with a signing certificate, InvalidArgumentError for a server or domain that
+ *   answer is not SAML metadata with a signing certificate, or does not show which of several providers it is, InvalidArgumentError for a server or domain that
  *   cannot be one, and every error of the transport.
  */
 export async function metadataAnchors(
@@ -64,7 +66,8 @@ export async function metadataAnchors(
     throw new InvalidArgumentError(`Not an SSO domain: ${JSON.stringify(ssoDomain.slice(0, 120))}`);
   }
   const suffix = ssoDomain === undefined ? "" : `/${encodeURIComponent(ssoDomain)}`;
-  const url = `https://${formatAuthority(parseServer(server))}/websso/SAML2/Metadata${suffix}`;
+  const authority = parseServer(server);
+  const url = `https://${formatAuthority(authority)}/websso/SAML2/Metadata${suffix}`;
   const reply = await transport.request(url, {
     method: "GET",
     headers: { accept: "application/samlmetadata+xml, application/xml, text/xml" },
@@ -76,7 +79,8 @@ export async function metadataAnchors(
         ? "The server has no SSO metadata: ask the vCenter or Platform Services Controller that runs the Security Token Service."
         : "The server has no such SSO domain: check its name, or leave it out to ask for the default one.",
   });
-  const texts = signingCertificates(parseMetadata(text, reply.url));
+  const providers = identityProviders(parseMetadata(text, reply.url));
+  const texts = choose(providers, authority.host, ssoDomain, reply.url).flatMap(signingCertificates);
   const certificates = texts.map((base64) => {
     const certificate = readCertificate(base64);
     if (certificate === undefined) {
@@ -162,22 +166,58 @@ function parseMetadata(text: string, url: string): XmlElement {
   return root;
 }
 
+/** Entities that are identity providers: the root itself, or those of a list, which may hold lists. */
+function identityProviders(element: XmlElement): XmlElement[] {
+  if (element.local === "EntityDescriptor") {
+    return children(element, SAML2_METADATA_NAMESPACE, "IDPSSODescriptor").length > 0 ? [element] : [];
+  }
+  return element.children
+    .filter((c) => c.namespace === SAML2_METADATA_NAMESPACE && /^Entit(?:y|ies)Descriptor$/.test(c.local))
+    .flatMap(identityProviders);
+}
+
+/** The provider that was asked for. One alone is it under whatever name: a server may be asked by address or alias. */
+function choose(
+  providers: readonly XmlElement[],
+  host: string,
+  ssoDomain: string | undefined,
+  url: string,
+): readonly XmlElement[] {
+  if (providers.length <= 1) return providers;
+  const own = providers.filter((p) => isOf(attribute(p, "", "entityID") ?? "", host, ssoDomain));
+  if (own.length === 1) return own;
+  throw new ProtocolError(
+    "RESPONSE_UNEXPECTED",
+    `${url} answered with metadata of ${providers.length} identity providers, of which ${own.length} could be the one asked for`,
+    {
+      url,
+      hint: "Ask the server by the name that it has in its entityID, and give the SSO domain.",
+    },
+  );
+}
+
+/** Whether an entityID, `https://<host>/websso/SAML2/Metadata/<domain>`, is of a host, on any port, and a domain. */
+function isOf(entityId: string, host: string, ssoDomain: string | undefined): boolean {
+  if (!URL.canParse(entityId)) return false;
+  const { protocol, hostname, pathname } = new URL(entityId);
+  if (protocol !== "https:" || hostname.replace(/^\[|\]$|\.$/g, "").toLowerCase() !== host) return false;
+  const [, domain] = /^\/websso\/SAML2\/Metadata\/([^/]+)$/i.exec(pathname) ?? [];
+  return ssoDomain === undefined || domain?.toLowerCase() === encodeURIComponent(ssoDomain).toLowerCase();
+}
+
 /**
  * The first certificate of each key that signs for an identity provider. Those that follow it are its issuers,
  * which as anchors would vouch for much more.
  */
 function signingCertificates(element: XmlElement): string[] {
-  const nested = ["EntitiesDescriptor", "EntityDescriptor"].flatMap((local) =>
-    children(element, SAML2_METADATA_NAMESPACE, local).flatMap(signingCertificates),
-  );
   const keys = children(element, SAML2_METADATA_NAMESPACE, "IDPSSODescriptor")
     .flatMap((d) => children(d, SAML2_METADATA_NAMESPACE, "KeyDescriptor"))
     .filter((k) => (attribute(k, "", "use") ?? "signing") === "signing");
-  const own = keys
+  return keys
     .flatMap((k) => children(k, DS_NAMESPACE, "KeyInfo"))
     .flatMap((k) => children(k, DS_NAMESPACE, "X509Data"))
-    .flatMap((data) => children(data, DS_NAMESPACE, "X509Certificate").slice(0, 1));
-  return [...own.map((c) => c.text), ...nested];
+    .flatMap((data) => children(data, DS_NAMESPACE, "X509Certificate").slice(0, 1))
+    .map((certificate) => certificate.text);
 }
 
 function parseJson(text: string, url: string): object {

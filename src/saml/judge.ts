@@ -26,6 +26,10 @@ export async function authenticate(
 ): Promise<AuthenticAssertion> {
   const { at, maxLength } = options;
   const text = asVerification(() => normalizeAssertion(assertion, maxLength));
+  // The canonical form leaves out attributes with such a prefix, as if they were declarations. Names have one spelling.
+  if (text.includes("xmlns:xmlns")) {
+    throw notVerified("malformed", "the assertion declares a prefix that begins with xmlns");
+  }
   const document = await openSignedDocument(text, {
     root: { namespace: SAML2_NAMESPACE, local: "Assertion" },
     idAttribute: "ID",

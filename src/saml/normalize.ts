@@ -8,9 +8,11 @@ const PROLOG = /^[ \t\r\n]*<\?xml[ \t\r\n][^<>]*?\?>/;
 
 /**
  * The assertion's own text: without byte order mark, XML declaration and white space around it, as files and
- * programs add them. What is between its first and last character is not touched.
+ * programs add them. What is between its first and last character is not touched. A comment or anything else before
+ * or after the assertion is refused, as it would come along into other documents.
  *
- * @throws TokenError `TOKEN_MALFORMED` for nothing at all, too much, or bytes that are not UTF-8.
+ * @throws TokenError `TOKEN_MALFORMED` for nothing at all, too much, bytes that are not UTF-8, or something beside
+ *   the assertion.
  */
 export function normalizeAssertion(
   assertion: string | Uint8Array,
@@ -31,8 +33,10 @@ export function normalizeAssertion(
   }
   text = trimSpace(text);
   if (text === "") throw malformed("the token is empty");
-  // What follows goes into other documents, where a declaration may not stand.
-  if (text.startsWith("<?")) throw malformed("the token begins with something else than its assertion");
+  if (text.startsWith("<!DOCTYPE")) throw malformed("the token begins with a DOCTYPE, which is refused");
+  // In front only a start tag. What is wrong behind it a reader would tell, but for comments: it passes over them.
+  if (!/^<[^!?]/.test(text)) throw malformed("the token begins with something else than its assertion");
+  if (/(?:--|\?)>$/.test(text)) throw malformed("the token ends with something else than its assertion");
   return text;
 }
 

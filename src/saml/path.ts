@@ -19,8 +19,9 @@ export interface CertificationPath {
   readonly descriptions: readonly CertificateDescription[];
 }
 
-/** A certificate that may be the signer's, and what was found on the way from it to the anchors. */
+/** A key that may be the signer's, and what was found on the way from it to the anchors. */
 export interface Candidate {
+  /** One with this key; where several have it, the paths are those of all. */
   readonly certificate: X509Certificate;
   readonly paths: readonly CertificationPath[];
   /** Why a path is no good, where none is good; undefined also where there is no path at all. */
@@ -38,7 +39,7 @@ export class PathFinder {
   }
 
   /**
-   * Judges each certificate of a signature as the signer's, the most likely first.
+   * Judges each key among the certificates of a signature as the signer's, the most likely first.
    *
    * @throws VerificationError when the certificates cannot be read, or are too many.
    */
@@ -53,9 +54,15 @@ export class PathFinder {
     let found = this.#known.get(key);
     if (found === undefined) {
       const read = readCertificates(certificates);
-      const all = signers(read, this.#anchors).map((signer) => findPaths(signer, read, this.#anchors));
-      found = await Promise.all(all);
-      if (found.some((candidate) => candidate.paths.length > 0)) refuseChanged(read, this.#anchors);
+      // The same certificate, or key, time and again must not be work time and again.
+      const distinct = [...new Map(read.map((c) => [c.fingerprint256, c])).values()];
+      const all = signers(distinct, this.#anchors).map((signer) =>
+        findPaths(signer, distinct, this.#anchors),
+      );
+      found = joinByKey(await Promise.all(all));
+      if (found.some((candidate) => candidate.paths.length > 0)) {
+        refuseChanged(distinct, this.#anchors, (certificate) => read.indexOf(certificate) + 1);
+      }
       this.#known.set(key, found);
     }
     return found;
@@ -66,13 +73,17 @@ export class PathFinder {
  * What stands in KeyInfo is not signed, and a path need not lead through all of it. But a certificate that its issuer,
  * who is at hand, did not sign as it stands shows that someone changed the document.
  */
-function refuseChanged(certificates: readonly X509Certificate[], anchors: readonly X509Certificate[]): void {
-  for (const [index, certificate] of certificates.entries()) {
+function refuseChanged(
+  certificates: readonly X509Certificate[],
+  anchors: readonly X509Certificate[],
+  positionOf: (certificate: X509Certificate) => number,
+): void {
+  for (const certificate of certificates) {
     const issuers = [...certificates, ...anchors].filter((each) => certificate.checkIssued(each));
     if (issuers.length === 0 || issuers.some((each) => certificate.verify(each.publicKey))) continue;
     throw notVerified(
       "certificate-invalid",
-      `certificate ${index + 1} of the signature was changed: its issuer's key does not verify it`,
+      `certificate ${positionOf(certificate)} of the signature was changed: its issuer's key does not verify it`,
       { hint: "Use the text exactly as the server sent it." },
     );
   }
@@ -97,6 +108,24 @@ export function signersFirst(certificates: readonly X509Certificate[]): X509Cert
   const issued = (issuer: X509Certificate): boolean =>
     certificates.some((c) => c.fingerprint256 !== issuer.fingerprint256 && c.checkIssued(issuer));
   return [...certificates.filter((c) => !issued(c)), ...certificates.filter(issued)];
+}
+
+/** A signature that a key did not make it did not make by any certificate: it is verified with each key once. */
+function joinByKey(candidates: readonly Candidate[]): Candidate[] {
+  const joined: Candidate[] = [];
+  for (const candidate of candidates) {
+    const index = joined.findIndex((c) => c.certificate.publicKey.equals(candidate.certificate.publicKey));
+    const same = joined[index];
+    if (same === undefined) joined.push(candidate);
+    else {
+      joined[index] = {
+        certificate: same.certificate,
+        paths: [...same.paths, ...candidate.paths],
+        problem: same.problem ?? candidate.problem,
+      };
+    }
+  }
+  return joined;
 }
 
 async function findPaths(

@@ -7,15 +7,26 @@ import type { AssertionInfo } from "./info.ts";
 import { type AuthenticAssertion, authenticate, isValidAt } from "./judge.ts";
 import { LruMap } from "./lru.ts";
 import { MAX_ASSERTION_LENGTH } from "./normalize.ts";
+import { ownCopy } from "./own-copy.ts";
 import { PathFinder } from "./path.ts";
 import { readTrustAnchors, type TrustAnchors } from "./trust-anchors.ts";
 
 declare const verdict: unique symbol;
 
-/** An assertion that was found to be what its issuer signed. Only the functions of this module make one. */
+/**
+ * An assertion that was found to be what its issuer signed. Only the functions of this module make one, a new one
+ * each time: what is done to it has no effect on later ones.
+ */
 interface Verdict<Trust extends string> {
   /** `anchor`: by a certificate the caller trusts. `first-use`: by one the assertion brought itself. */
   readonly trust: Trust;
+  /**
+   * What ends the chain: the certificate of the signer itself, or an authority. Whoever has the key of any
+   * certificate that an authority issued, and that may sign, could have signed the assertion. vCenter's own (VMCA)
+   * also issues those of solution users and ESXi hosts; where these are not to be believed, give the signing
+   * certificate as the anchor, or accept `signing-certificate` only.
+   */
+  readonly anchoredBy: "signing-certificate" | "authority";
   /**
    * What the assertion says, read from the signed bytes alone. `signature` and `certificates` describe what it was
    * verified with.
@@ -91,7 +102,8 @@ export async function verifyAssertion(
 export class AssertionVerifier {
   readonly #options: Omit<AssertionVerifierOptions, "anchors">;
   readonly #maxLength: number;
-  readonly #known: LruMap<KnownAssertion>;
+  /** Given to nobody: verdicts hold copies. */
+  readonly #known: LruMap<AuthenticAssertion>;
   #finder: PathFinder;
 
   /** @throws InvalidArgumentError for anchors or options that cannot be used. */
@@ -129,31 +141,35 @@ export class AssertionVerifier {
     const key = assertion.length > 4 * this.#maxLength ? undefined : hash("sha256", assertion, "base64");
     const known = key === undefined ? undefined : this.#known.get(key);
     if (known !== undefined && isValidAt(known.path, expected.at)) {
-      checkClaims(known.verdict.info, expected);
-      return known.verdict;
+      checkClaims(known.info, expected);
+      return judge(known, "anchor");
     }
     const authentic = await authenticate(assertion, finder, {
       at: expected.at,
       maxLength: this.#maxLength,
     });
-    const verdict = judge(authentic, "anchor");
     // Not when the anchors were changed meanwhile.
-    if (key !== undefined && finder === this.#finder) this.#known.set(key, { verdict, path: authentic.path });
+    if (key !== undefined && finder === this.#finder) this.#known.set(key, authentic);
     checkClaims(authentic.info, expected);
-    return verdict;
+    return judge(authentic, "anchor");
   }
 }
 
-interface KnownAssertion extends Pick<AuthenticAssertion, "path"> {
-  readonly verdict: VerifiedAssertion;
-}
-
-function judge<Trust extends string>({ info, path }: AuthenticAssertion, trust: Trust): Verdict<Trust> {
+function judge<Trust extends string>(authentic: AuthenticAssertion, trust: Trust): Verdict<Trust> {
+  const { path } = authentic;
+  let info: AssertionInfo | undefined;
+  let chain: readonly CertificateDescription[] | undefined;
   const made: Omit<Verdict<Trust>, typeof verdict> = {
     trust,
-    info,
+    anchoredBy: path.chain.length === 1 ? "signing-certificate" : "authority",
+    // Of an assertion that is known to be good often nothing is read: copied only when asked for.
+    get info() {
+      info ??= ownCopy(authentic.info);
+      return info;
+    },
     get chain() {
-      return path.descriptions;
+      chain ??= ownCopy(path.descriptions);
+      return chain;
     },
   };
   // The mark is for the compiler: it keeps other objects from being taken for a verdict.

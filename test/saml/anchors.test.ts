@@ -90,6 +90,71 @@ describe("metadataAnchors", () => {
     expect(asked?.url).toBe("/websso/SAML2/Metadata/corp.local");
   });
 
+  describe("reads, of several identity providers,", () => {
+    const provider = (entityId: string, ...keys: string[]) =>
+      metadata(...keys)
+        .replace(/<\?xml.*?\?>/, "")
+        .replace(/entityID="[^"]*"/, `entityID="${entityId}"`);
+    const list = (...entities: string[]) =>
+      `<md:EntitiesDescriptor xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata">${entities.join("")}</md:EntitiesDescriptor>`;
+    const id = (domain: string, server = "127.0.0.1") => `https://${server}/websso/SAML2/Metadata/${domain}`;
+    const signingOf = (of: Sts) => keyDescriptor(of.chain, "signing");
+
+    async function found(body: string, ssoDomain?: string): Promise<string[]> {
+      reply = { body };
+      const anchors = await metadataAnchors(host, { transport, ssoDomain });
+      return anchors.map((a) => a.fingerprint256);
+    }
+
+    test("none that is nested in the one asked for", async () => {
+      const nested = provider("https://evil/websso/SAML2/Metadata/vsphere.local", signingOf(next));
+      const body = metadata(signingOf(sts)).replace("</md:EntityDescriptor>", `${nested}$&`);
+      expect(await found(body)).toEqual([sts.signing.certificate.fingerprint256]);
+      await expect(found(metadata().replace("</md:EntityDescriptor>", `${nested}$&`))).rejects.toThrow(
+        "without a signing certificate",
+      );
+    });
+
+    test("only the one of the server and the domain", async () => {
+      const own = [sts.signing.certificate.fingerprint256];
+      const foreign = provider("https://adfs.example/adfs/services/trust", signingOf(next));
+      const others = [foreign, provider(id("vsphere.local", "vc02.example"), signingOf(next))];
+      for (const entity of [id("vsphere.local"), id("vsphere.local", "127.0.0.1:443"), id("VSPHERE.LOCAL")]) {
+        const entities = [...others, provider(entity, signingOf(sts))];
+        expect(await found(list(...entities))).toEqual(own);
+        expect(await found(list(list(foreign), list(...entities)), "vsphere.local")).toEqual(own);
+      }
+      const domains = [
+        provider(id("vsphere.local"), signingOf(next)),
+        provider(id("corp.local"), signingOf(sts)),
+      ];
+      expect(await found(list(...domains), "corp.local")).toEqual(own);
+    });
+
+    test("none where it does not show which is meant", async () => {
+      const several = [
+        [provider(id("a"), signingOf(sts)), provider(id("b"), signingOf(next))],
+        [provider(id("a"), signingOf(sts)), provider(id("a"), signingOf(next))],
+        [provider("urn:a", signingOf(sts)), provider(id("a", "vc02.example"), signingOf(next))],
+        [
+          provider(id("a").replace("https:", "http:"), signingOf(sts)),
+          provider(id("a", "127.0.0.1.example"), signingOf(next)),
+        ],
+      ];
+      for (const entities of several) {
+        await expect(found(list(...entities))).rejects.toThrow("of 2 identity providers");
+      }
+      await expect(found(list(...(several[0] ?? [])), "c")).rejects.toThrow(ProtocolError);
+    });
+
+    test("the only one, beside those that provide services", async () => {
+      const service = provider(id("vsphere.local"), "").replace(/<md:IDPSSO.*<\/md:IDPSSODescriptor>/, "");
+      expect(await found(list(service, provider("urn:alias", signingOf(sts))))).toEqual([
+        sts.signing.certificate.fingerprint256,
+      ]);
+    });
+  });
+
   test.each([
     ["404", { status: 404, body: "gone" }, "HTTP_STATUS"],
     ["401", { status: 401, body: "" }, "HTTP_STATUS"],

@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { InvalidArgumentError, VerificationError } from "../../src/errors.ts";
 import { type TrustAnchors, verifyAssertion } from "../../src/saml/index.ts";
+import { PathFinder } from "../../src/saml/path.ts";
 import {
   KeyUsageFlags,
   makeRsaAuthority,
@@ -151,6 +152,44 @@ describe("a path is accepted", () => {
     for (const at of [VALID.notBefore, VALID.notAfter]) {
       expect((await verify({ sent: [direct], anchors: [root], at })).chain).toHaveLength(2);
     }
+  });
+});
+
+describe("a key is judged once", () => {
+  test("however often its certificate is brought", async () => {
+    const finder = new PathFinder([root.certificate]);
+    const found = await finder.find(Array.from({ length: 10 }, () => direct.der));
+    expect(found.map((c) => [c.certificate.fingerprint256, c.paths.length])).toEqual([
+      [direct.certificate.fingerprint256, 1],
+    ]);
+    const copies = [direct, direct, middle, middle, direct];
+    expect(await finder.find(copies.map((c) => c.der))).toHaveLength(2);
+    expect((await verify({ sent: [direct, direct, root, root], anchors: [root] })).chain).toHaveLength(2);
+    expect((await refusal({ sent: [direct, direct], anchors: [root], by: root }))[0]).toBe(
+      "signature-mismatch",
+    );
+  });
+
+  test("however many certificates it has, by the ways of all of them", async () => {
+    const expired = await leaf(root, { notAfter: later(-60) });
+    const found = await new PathFinder([root.certificate]).find(
+      [expired, signer, middle, direct].map((c) => c.der),
+    );
+    // The authority in between may not sign anything but certificates.
+    expect(found.map((c) => c.paths.map((p) => p.chain.length))).toEqual([[2, 3, 2], []]);
+    const { chain } = await verify({ sent: [expired, signer, middle], anchors: [root] });
+    expect(chain[0]?.sha256).toBe(signer.certificate.fingerprint256);
+  });
+
+  test("and a certificate that was changed is named by its place, after copies too", async () => {
+    const der = Buffer.from(middle.der);
+    const last = der.length - 1;
+    der[last] = (der[last] ?? 0) ^ 1;
+    const sent = [direct, direct, direct, { ...middle, der }];
+    expect(await refusal({ sent, anchors: [root] })).toEqual([
+      INVALID,
+      expect.stringContaining("certificate 4 of the signature was changed"),
+    ]);
   });
 });
 

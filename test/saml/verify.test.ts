@@ -8,7 +8,7 @@ import {
   type VerifyOptions,
   verifyAssertion,
 } from "../../src/saml/index.ts";
-import { makeRsaSelfSigned, type RsaIdentity } from "../helpers/rsa.ts";
+import { makeRsaCertificate, makeRsaSelfSigned, type RsaIdentity } from "../helpers/rsa.ts";
 import {
   type AssertionParts,
   assertionXml,
@@ -18,6 +18,7 @@ import {
   NOW,
   type Sts,
   signXml,
+  VALID,
 } from "./assertions.ts";
 
 let sts: Sts;
@@ -72,6 +73,21 @@ describe("verifyAssertion", () => {
     });
     expect(chain.map((c) => c.subject)).toEqual(["CN=ssoserverSign", "CN=CA"]);
     expect(info.certificates).toEqual(chain);
+  });
+
+  test("tells an authority, whose every certificate could have signed, from the signing certificate", async () => {
+    expect((await verify(genuine)).anchoredBy).toBe("authority");
+    expect((await verify(genuine, { anchors: sts.signing.cert })).anchoredBy).toBe("signing-certificate");
+    // The key of a solution user of the same authority.
+    const user = await makeRsaCertificate(sts.root, "vpxd", VALID);
+    const forged = signXml(assertionXml(), {
+      key: user.privateKey,
+      certificates: [user.der, sts.root.der],
+    });
+    expect((await verify(forged)).anchoredBy).toBe("authority");
+    expect(await reason(forged, { anchors: sts.signing.cert })).toBe("untrusted");
+    const firstUse = { anchors: firstUseAnchors(genuine), at: NOW };
+    expect((await verifyAssertion(genuine, firstUse)).anchoredBy).toBe("signing-certificate");
   });
 
   test("takes anchors as PEM, DER, certificates and lists of them", async () => {
@@ -296,6 +312,7 @@ describe("verifyAssertion refuses", () => {
       (t: string) => t.replace("Administrator@", "Admin<?p x?>istrator@"),
       MALFORMED,
     ],
+    ["a comment after it", (t: string) => `${t}<!-- c -->`, MALFORMED],
     ["a DOCTYPE", (t: string) => `<!DOCTYPE Assertion>${t}`, MALFORMED],
     ["an entity", (t: string) => `<!DOCTYPE a [<!ENTITY e "A">]>${t.replace("Admin", "&e;dmin")}`, MALFORMED],
     [
@@ -317,6 +334,28 @@ describe("verifyAssertion refuses", () => {
     const changed = change(genuine);
     expect(changed).not.toBe(genuine);
     expect(reasons).toContain(await reason(changed));
+  });
+
+  test.each([
+    ["saml2:Subject", 'xmlnsEvil="1"'],
+    ["saml2:Assertion", 'xmlnsID="_9"'],
+    ["ds:SignedInfo", 'xmlns-="1"'],
+  ])("an attribute of %s that the canonical form would leave out: %s", async (name, attribute) => {
+    const error = await refusal(genuine.replace(`<${name}`, `<${name} ${attribute}`));
+    expect([error.reason, error.message]).toEqual([
+      "malformed",
+      expect.stringContaining("begins with xmlns"),
+    ]);
+  });
+
+  test("a prefix whose attributes the canonical form would leave out, though the issuer wrote it", async () => {
+    const more = '<saml2:Advice><xmlnsx:a xmlns:xmlnsx="urn:x"></xmlnsx:a></saml2:Advice>';
+    const token = issue({ more });
+    expect(await reason(token.replace("<xmlnsx:a", '<xmlnsx:a xmlnsx:evil="1"'))).toBe("malformed");
+    expect(await reason(token)).toBe("malformed");
+    const harmless = token.replaceAll("xmlnsx", "x");
+    expect(await reason(harmless)).toBe("digest-mismatch");
+    expect((await verify(issue({ more: more.replaceAll("xmlnsx", "x") }))).trust).toBe("anchor");
   });
 
   test("50 MB, at once", async () => {
@@ -445,8 +484,9 @@ describe("trust on first use", () => {
     const outcome = await verifyAssertion(genuine, { anchors: firstUseAnchors(genuine), at: NOW });
     // @ts-expect-error what nobody vouches for is not a VerifiedAssertion
     const verified: VerifiedAssertion = outcome;
+    const { anchoredBy, info, chain } = outcome;
     // @ts-expect-error nor is an object that only looks like one
-    const lookalike: VerifiedAssertion = { trust: "anchor", info: outcome.info, chain: outcome.chain };
+    const lookalike: VerifiedAssertion = { trust: "anchor", anchoredBy, info, chain };
     expect([verified.trust, lookalike.trust]).toEqual(["first-use", "anchor"]);
   });
 
