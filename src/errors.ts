@@ -57,6 +57,7 @@ export type ErrorCode =
   | "TOKEN_NOT_RENEWABLE"
   | "TOKEN_UNUSABLE"
   | "TOKEN_NOT_VERIFIED"
+  | "SIGNER_FAILED"
   | "GRANT_REFUSED"
   | "OAUTH_ERROR";
 
@@ -324,6 +325,13 @@ export class TokenError extends VsphereSsoError {
     details?: ErrorDetails,
   ) {
     super(code, message, details);
+  }
+}
+
+/** A `Signer` of the caller failed; `cause` is what it threw. */
+export class SignerError extends VsphereSsoError {
+  constructor(message: string, details?: ErrorDetails) {
+    super("SIGNER_FAILED", message, details);
   }
 }
 

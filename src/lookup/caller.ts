@@ -1,4 +1,4 @@
-import { AbortedError, SoapFaultError, UnsupportedError } from "../errors.ts";
+import { AbortedError, InvalidArgumentError, SoapFaultError, UnsupportedError } from "../errors.ts";
 import { abortable } from "../net/deadline.ts";
 import { callSoap } from "../soap/call.ts";
 import type { SoapAnswer } from "../soap/exchange.ts";
@@ -30,7 +30,14 @@ export interface CallSettings {
 }
 
 /** How a write is sent: secured, and once. `version` is that of the interface which brought the operation. */
-export function writing({ security }: WriteOptions, version?: "3.0"): CallSettings {
+export function writing(options: WriteOptions, version?: "3.0"): CallSettings {
+  // From plain JavaScript they may be left out.
+  const security = (options as WriteOptions | undefined)?.security;
+  if (security === undefined) {
+    throw new InvalidArgumentError("A change of the Lookup Service needs a token", {
+      hint: "give { security: samlSecurity(token) } with a token of an administrator",
+    });
+  }
   return { idempotent: false, security, ...(version !== undefined && { action: `urn:lookup/${version}` }) };
 }
 

@@ -26,7 +26,8 @@ const DEFAULT_TIMEOUT_MS = 300_000;
 
 /**
  * Tokens for a person who signs in with a browser of this machine (RFC 6749, 4.1, with PKCE, RFC 7636). State,
- * issuer and, where there is one, the nonce of the ID token are checked.
+ * issuer and, where there is one, the nonce of the ID token are checked. What comes without our state is answered
+ * with status 400, and waiting goes on.
  *
  * @throws OAuthError when the server or the person refuses, or the answer is not to our question; TimeoutError
  *   when nobody signs in in time; UnsupportedError when the server has no authorization endpoint; HttpStatusError
@@ -62,7 +63,6 @@ export async function authorizationCodeGrant(options: AuthorizationCodeGrantOpti
         (signal) => abortable(signIn(url, options, listener.callback), signal),
       );
       session.forgetAnswer();
-      requireState(callback, state);
       // Nothing to compare it with.
       if (!session.issuerKnown) callback.searchParams.delete("iss");
       const answer = await openid.authorizationCodeGrant(config, callback, {
@@ -98,15 +98,6 @@ async function signIn(
 ): Promise<URL> {
   const opened = (async () => openUrl(url))();
   return Promise.race([callback, opened.then(() => callback)]);
-}
-
-/** @throws OAuthError when the browser brought an answer to a question that was not ours. */
-function requireState(callback: URL, state: string): void {
-  if (callback.searchParams.get("state") === state) return;
-  throw oauthError("state_mismatch", WHAT, {
-    words: "the browser came back with an answer that belongs to another sign-in",
-    secrets: [],
-  });
 }
 
 /** @throws OAuthError when the ID token was made for another sign-in; openid-client has seen to it otherwise. */

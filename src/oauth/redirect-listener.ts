@@ -7,7 +7,7 @@ import { isLoopback } from "../net/target.ts";
 export interface RedirectListener extends AsyncDisposable {
   /** Where the browser has to come, its port filled in. */
   readonly redirectUri: string;
-  /** Where it came, with what the authorization server put into the query. */
+  /** Where it came with our state, with what else the authorization server put into the query. */
   readonly callback: Promise<URL>;
 }
 
@@ -20,8 +20,9 @@ const HEADERS = {
 };
 
 /**
- * Listens at a loopback address (RFC 8252, 7.3). The first request that carries a code or an error counts; only
- * one that carries the state was caused by us, which the caller has to check.
+ * Listens at a loopback address (RFC 8252, 7.3). The first request that carries a code or an error and our state
+ * counts. Any page that the browser shows can send it here with others, which must not end the sign-in: they are
+ * answered and forgotten, as are those for another host, whose name was made to lead here.
  *
  * @param redirectUri `http` on this machine; without a port, or with port 0, any free one.
  * @throws InvalidArgumentError for another URL, and for a port that is taken.
@@ -40,9 +41,12 @@ export async function listenForRedirect(redirectUri: string, state: string): Pro
       answer(response, 404, "There is nothing here.");
       return;
     }
-    const ours = url.searchParams.get("state") === state;
-    if (!ours) answer(response, 400, "This is not the answer to the sign-in that was started.");
-    else if (url.searchParams.has("error")) answer(response, 200, "You were not signed in.");
+    const states = url.searchParams.getAll("state");
+    if (!isFor(request, actual) || states.length !== 1 || states[0] !== state) {
+      answer(response, 400, "This is not the answer to the sign-in that was started.");
+      return;
+    }
+    if (url.searchParams.has("error")) answer(response, 200, "You were not signed in.");
     else answer(response, 200, "You are signed in.");
     arrived(url);
   });
@@ -102,6 +106,13 @@ function callbackUrl(request: IncomingMessage, at: URL): URL | undefined {
   const url = new URL(`${at.origin}${request.url}`);
   if (url.pathname !== at.pathname) return undefined;
   return url.searchParams.has("code") || url.searchParams.has("error") ? url : undefined;
+}
+
+/** Whether the request names the host and port of the redirect URI, as a browser does that was sent there. */
+function isFor({ headers: { host } }: IncomingMessage, at: URL): boolean {
+  // Compared as URLs: the browser leaves port 80 out.
+  const url = `http://${host}/`;
+  return /^[\w.:[\]-]+$/.test(host ?? "") && URL.canParse(url) && new URL(url).host === at.host;
 }
 
 function answer(response: ServerResponse, status: number, words: string): void {

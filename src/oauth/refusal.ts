@@ -1,7 +1,7 @@
 import { HttpStatusError, OAuthError, ProtocolError } from "../errors.ts";
 import { isObject, type JsonObject, objectOf, parseJson, textOf } from "./json.ts";
 import type { HttpReply } from "./transport.ts";
-import { serverWords } from "./words.ts";
+import { repeatsSecret, serverWords } from "./words.ts";
 
 /** What an authorization server or vCenter says of a request that it refuses. */
 interface Refusal {
@@ -22,6 +22,19 @@ const BY_STATUS: Readonly<Record<number, string>> = {
   500: "internal_server_error",
   503: "service_unavailable",
 };
+
+/** Codes of OAuth (RFC 6749, 6750, 8628, 8693; OpenID Connect) and of vAPI: to repeat them gives nothing away. */
+const KNOWN_ERROR = new RegExp(
+  `^(?:(?:${[
+    "access_denied|authorization_pending|expired_token|insufficient_scope|interaction_required|login_required",
+    "consent_required|account_selection_required|invalid_(?:client|grant|request|scope|target|token)|server_error",
+    "slow_down|temporarily_unavailable|unauthorized|unauthorized_client|unsupported_(?:grant|response|token)_type",
+  ].join("|")})|com\\.vmware\\.vcenter\\.tokenservice\\.invalid_(?:grant|request|scope)|${[
+    "com\\.vmware\\.vapi\\.std\\.errors\\.(?:error|internal_server_error|invalid_argument|invalid_request",
+    "not_allowed_in_current_state|not_found|operation_not_found|resource_inaccessible|service_unavailable|timed_out",
+    "unauthenticated|unauthorized|unexpected_input|unsupported)",
+  ].join("|")})$`,
+);
 
 /** Short names of errors that mean: what was presented is not accepted. */
 const REFUSED = new Set([
@@ -70,9 +83,7 @@ export function oauthError(
   },
 ): OAuthError {
   const { words, ids = [], secrets, url, status, cause } = details;
-  // The code is the server's too, and no less able to quote a secret.
-  const shown = serverWords(error, secrets);
-  const code = /^[\w.:/-]+$/.test(error) && shown === `"${error}"` ? error : shown;
+  const code = errorCode(error, secrets);
   const short = shortName(code, ids);
   const said = words === undefined ? "" : `: ${serverWords(words, secrets)}`;
   return new OAuthError(
@@ -80,6 +91,14 @@ export function oauthError(
     `${what} was refused with ${code}${said}`,
     { error: code, url, status, cause, hint: HINTS.get(short) ?? "look at the server's log for the reason" },
   );
+}
+
+/** The code is the server's too, and no less able to quote a secret, unless it is one that every server knows. */
+function errorCode(error: string, secrets: readonly string[]): string {
+  if (KNOWN_ERROR.test(error)) return error;
+  if (repeatsSecret(error, secrets)) return "[redacted]";
+  const shown = serverWords(error, secrets);
+  return /^[\w.:/-]+$/.test(error) && shown === `"${error}"` ? error : shown;
 }
 
 /** `invalid_grant` of `com.vmware.vcenter.tokenservice.invalid_grant`, or of a message of a general error. */

@@ -27,6 +27,8 @@ export interface SoapExchange<Result> {
   readonly signal?: AbortSignal | undefined;
   /** Reads the text of an answer; what it throws is explained with URL and first bytes. */
   read(text: string): DecodedAnswer<Result>;
+  /** Quotes the beginning of an answer for an error. Default `excerpt`; who sends a secret looks for it first. */
+  readonly quote?: ((text: string) => string) | undefined;
 }
 
 export interface SoapAnswer<Result> {
@@ -68,13 +70,14 @@ function readAnswer<Result>(
 ): SoapAnswer<Result> {
   const { status, url } = response;
   const operation = exchange.operation.local;
+  const quote = exchange.quote ?? excerpt;
   const text = response.body.toString("utf8").replace(/^\uFEFF/, "");
   // SOAP 1.1 over HTTP: 200 carries results, 500 carries faults; some proxies pass a fault on under another status.
   const carriesSoap = status === 200 || status === 500;
   const html = isHtml(text, response);
-  if (!carriesSoap && (html || !/^\s*</.test(text))) throw statusError(response, text);
+  if (!carriesSoap && (html || !/^\s*</.test(text))) throw statusError(response, text, quote);
   if (text.trim() === "") {
-    if (status !== 200) throw statusError(response, text);
+    if (status !== 200) throw statusError(response, text, quote);
     throw new ProtocolError(
       "RESPONSE_EMPTY",
       `${url} answered ${operation} with an empty body (HTTP ${status})`,
@@ -85,56 +88,62 @@ function readAnswer<Result>(
     );
   }
   if (html) {
-    if (status !== 200) throw statusError(response, text);
-    throw new ProtocolError(
-      "RESPONSE_HTML",
-      `${url} answered ${operation} with a web page: ${excerpt(text)}`,
-      {
-        url,
-        hint: "the URL is a web server's or a proxy's, not the service's: check host, port and proxy",
-      },
-    );
+    if (status !== 200) throw statusError(response, text, quote);
+    throw new ProtocolError("RESPONSE_HTML", `${url} answered ${operation} with a web page: ${quote(text)}`, {
+      url,
+      hint: "the URL is a web server's or a proxy's, not the service's: check host, port and proxy",
+    });
   }
   if (carriesSoap && !isUtf8(response.body) && !isCutCharacter(response.body)) {
     throw new ProtocolError(
       "RESPONSE_NOT_SOAP",
-      `${url} answered ${operation} with bytes that are not UTF-8: ${excerpt(text)}`,
+      `${url} answered ${operation} with bytes that are not UTF-8: ${quote(text)}`,
       { url, hint: "check that the URL is the service's, and what a proxy before it does to the text" },
     );
   }
   try {
     const answer = exchange.read(text);
     if (answer.kind === "fault") throw faultError(answer.fault, { operation, url, status });
-    if (status !== 200) throw statusError(response, text);
+    if (status !== 200) throw statusError(response, text, quote);
     return { value: answer.value, issues: answer.issues };
   } catch (error) {
-    throw explain(error, response, operation, text);
+    throw explain(error, response, operation, { text, quote });
   }
 }
 
+interface Answer {
+  readonly text: string;
+  readonly quote: (text: string) => string;
+}
+
 /** Puts the URL and the first bytes to what the reader found wrong. */
-function explain(error: unknown, response: SoapTransportResponse, operation: string, text: string): unknown {
+function explain(
+  error: unknown,
+  response: SoapTransportResponse,
+  operation: string,
+  { text, quote }: Answer,
+): unknown {
   const { status, url } = response;
   if (error instanceof SoapFaultError || error instanceof HttpStatusError) return error;
-  if (status !== 200 && status !== 500) return statusError(response, text);
+  if (status !== 200 && status !== 500) return statusError(response, text, quote);
   if (error instanceof XmlError && error.truncated) {
     return new ProtocolError(
       "RESPONSE_TRUNCATED",
-      `${url} answered ${operation} with a document that ends early, after ${response.body.length} bytes: ${excerpt(text)}`,
+      `${url} answered ${operation} with a document that ends early, after ${response.body.length} bytes: ${quote(text)}`,
       { url, cause: error, hint: "the connection or a proxy cut the answer short; try again" },
     );
   }
   if (error instanceof XmlError && error.code === "XML_MALFORMED") {
     return new ProtocolError(
       "RESPONSE_NOT_SOAP",
-      `${url} answered ${operation} with something else than SOAP (HTTP ${status}): ${excerpt(text)}`,
+      `${url} answered ${operation} with something else than SOAP (HTTP ${status}): ${quote(text)}`,
       { url, cause: error, hint: "check that the URL is the service's" },
     );
   }
   if (error instanceof XmlError) {
     return new XmlError(
       error.code as "XML_DOCTYPE" | "XML_LIMIT",
-      `${url} answered ${operation} with XML that is refused: ${error.message}: ${excerpt(text)}`,
+      `${url} answered ${operation} with XML that is refused: ${error.message}: ${quote(text)}`,
       {
         cause: error,
         line: error.line,
@@ -145,16 +154,16 @@ function explain(error: unknown, response: SoapTransportResponse, operation: str
   if (error instanceof ProtocolError && error.url === undefined) {
     return new ProtocolError(
       error.code as "RESPONSE_NOT_SOAP",
-      `${url} answered ${operation}: ${error.message}: ${excerpt(text)}`,
+      `${url} answered ${operation}: ${error.message}: ${quote(text)}`,
       { url, cause: error, hint: error.hint ?? "check that the URL is the service's" },
     );
   }
   return error;
 }
 
-function statusError(response: SoapTransportResponse, text: string): HttpStatusError {
+function statusError(response: SoapTransportResponse, text: string, quote: Answer["quote"]): HttpStatusError {
   const { status, url } = response;
-  const body = text.trim() === "" ? "no body" : excerpt(text);
+  const body = text.trim() === "" ? "no body" : quote(text);
   return new HttpStatusError(`${url} answered with HTTP status ${status}: ${body}`, {
     status,
     url,

@@ -37,6 +37,9 @@ const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/;
 export function readSignatureShape(root: XmlElement, name: QName, idAttribute: string): SignatureShape {
   const id = checkRoot(root, name, idAttribute);
   const found = survey(root);
+  if (found.falseDeclaration) {
+    throw refuse("malformed", "an attribute's name begins with xmlns, but it declares nothing");
+  }
   if (found.duplicateId) {
     throw refuse("duplicate-id", "two elements have the same ID: one could be taken for the other");
   }
@@ -97,11 +100,13 @@ export function refuse(
 /** Counts over the whole document. Names count whatever their namespace: xml-crypto looks for some by name alone. */
 function survey(root: XmlElement) {
   const ids = new Set<string>();
-  const found = { signatures: 0, signedInfos: 0, duplicateId: false };
+  const found = { signatures: 0, signedInfos: 0, duplicateId: false, falseDeclaration: false };
   const visit = (element: XmlElement): void => {
     if (element.local === "Signature" && element.namespace === DS_NAMESPACE) found.signatures++;
     if (element.local === "SignedInfo") found.signedInfos++;
-    for (const { local, value } of element.attributes) {
+    for (const { namespace, local, value } of element.attributes) {
+      // xml-crypto takes it for a declaration, and leaves it out of the canonical form.
+      if (namespace === "" && local.startsWith("xmlns")) found.falseDeclaration = true;
       if (!ID_NAMES.has(local)) continue;
       if (ids.has(value)) found.duplicateId = true;
       ids.add(value);

@@ -1,5 +1,5 @@
 import { hash, type KeyObject, verify } from "node:crypto";
-import { InvalidArgumentError } from "../errors.ts";
+import { InvalidArgumentError, SignerError, VsphereSsoError } from "../errors.ts";
 import { SIGNATURES } from "./algorithms.ts";
 import { DS_NAMESPACE, EXC_C14N } from "./names.ts";
 import { isKeySigner, type SignatureAlgorithm, type Signer } from "./signer.ts";
@@ -36,7 +36,7 @@ export function isNcName(text: string): boolean {
  * form, so that nothing has to be parsed to sign it. One exc-c14n transform a reference, as the server demands.
  *
  * @throws InvalidArgumentError for no parts, IDs that are no NCName or occur twice, and when what the signer
- *   returns does not verify with its own certificate; what the signer throws passes through.
+ *   returns does not verify with its own certificate; SignerError when the signer fails.
  */
 export async function createSignature(request: SignatureRequest): Promise<string> {
   const { parts, signer, algorithm = "rsa-sha256", id, keyInfoXml } = request;
@@ -60,7 +60,7 @@ export async function createSignature(request: SignatureRequest): Promise<string
     `<ds:SignatureMethod Algorithm="${names.uri}"></ds:SignatureMethod>` +
     `${references.join("")}</ds:SignedInfo>`;
   const data = Buffer.from(`<ds:SignedInfo xmlns:ds="${DS_NAMESPACE}">${content}`);
-  const value = await signer.sign(data, algorithm);
+  const value = await signed(signer, data, algorithm);
   if (!isKeySigner(signer)) checkValue(value, data, names.hash, signer.certificate.publicKey);
   return (
     `<ds:Signature xmlns:ds="${DS_NAMESPACE}"${id === undefined ? "" : ` Id="${id}"`}>` +
@@ -68,6 +68,19 @@ export async function createSignature(request: SignatureRequest): Promise<string
     `<ds:SignatureValue>${Buffer.from(value).toString("base64")}</ds:SignatureValue>` +
     `<ds:KeyInfo>${keyInfoXml}</ds:KeyInfo></ds:Signature>`
   );
+}
+
+/** What a KMS or a token says is its own affair: it is kept as the cause. */
+async function signed(signer: Signer, data: Uint8Array, algorithm: SignatureAlgorithm): Promise<Uint8Array> {
+  try {
+    return await signer.sign(data, algorithm);
+  } catch (cause) {
+    if (cause instanceof VsphereSsoError) throw cause;
+    throw new SignerError("The signer failed: it returned no signature", {
+      cause,
+      hint: "The cause has its own words; check that the key store can be reached and holds the key.",
+    });
+  }
 }
 
 function checkIds(parts: readonly SignedPart[], id: string | undefined): void {

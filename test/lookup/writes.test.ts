@@ -377,3 +377,10 @@ function mutable({
 }: LookupServiceRegistrationCreateSpec) {
   return spec;
 }
+
+test("a write without a token is refused before anything is sent", async () => {
+  const { lookup, server } = await start(() => ({ body: envelope("") }));
+  const create = lookup.create as (id: string, spec: LookupServiceRegistrationCreateSpec) => Promise<void>;
+  await expect(create.call(lookup, "id", SPEC)).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+  expect(server.requests).toEqual([]);
+});

@@ -236,7 +236,7 @@ describe("an authorization server that says no", () => {
     const failure = await failureOf(clientCredentialsGrant({ ...options, clientSecret: SECRET }), OAuthError);
     expect(failure).toMatchObject({ code, error, status, hint: expect.stringMatching(hint) });
     expect(failure.message).toBe(
-      `the client-credentials grant was refused with ${error}: "${error} happened to [redacted]"`,
+      `the client-credentials grant was refused with ${error}: the server's words are left out: they repeat a secret`,
     );
     expect(failure.url).toMatch(/\/token$/);
     expect(inspect(failure, { depth: 9, showHidden: true })).not.toContain(SECRET);

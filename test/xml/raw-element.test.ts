@@ -31,6 +31,23 @@ describe("the text of an element", () => {
     );
   });
 
+  test("is that at the end of a path, where one is given", () => {
+    const path = ["r", "s"].map((local) => ({ namespace: "", local }));
+    const x = (value: number): string => `<x xmlns="urn:a">${value}</x>`;
+    const others = [
+      `<t>${x(1)}</t>`,
+      x(2),
+      `<s><u>${x(3)}</u><s>${x(4)}</s></s>`,
+      `<s xmlns="urn:b">${x(5)}</s>`,
+    ];
+    const text = `<r>${others.join("")}<t><r><s>${x(6)}</s></r></t><s><u/>${x(7)}${x(8)}</s></r>`;
+    expect(rawElement(text, A, "x", path)).toBe(x(7));
+    expect(rawElement(x(1), A, "x", [])).toBe(x(1));
+    expect(rawElement(`<r>${x(1)}</r>`, A, "x", [])).toBeUndefined();
+    expect(rawElement(`<t><s>${x(1)}</s></t>`, A, "x", path)).toBeUndefined();
+    expect(rawElement(`<r><s/>${x(1)}</r>`, A, "x", path)).toBeUndefined();
+  });
+
   test("is undefined when there is none of that name in that namespace", () => {
     expect(rawElement(`<x><y xmlns="urn:a"/><x xmlns="urn:b"/></x>`, A, "x")).toBeUndefined();
   });
@@ -41,6 +58,7 @@ describe("the text of an element", () => {
     ["malformed behind it", "<r><x xmlns='urn:a'/><b></r>", "XML_MALFORMED"],
     ["with a DOCTYPE", "<!DOCTYPE r><x xmlns='urn:a'/>", "XML_DOCTYPE"],
     ["with an unbound prefix", "<a:x/>", "XML_MALFORMED"],
+    ["nested very deep", `${"<b>".repeat(100_000)}<a`, "XML_LIMIT"],
   ])("is not taken from a text that is %s", (_name, text, code) => {
     expect(() => rawElement(text, A, "x")).toThrow(XmlError);
     expect(() => rawElement(text, A, "x")).toThrow(expect.objectContaining({ code }));
@@ -81,6 +99,8 @@ describe("declarations that an element inherits", () => {
     expect(inherit(`<x xmlns="urn:a">nn <y n="nan:n1.n-n"/></x>`)).toBe(
       `<x xmlns="urn:a">nn <y n="nan:n1.n-n"/></x>`,
     );
+    // As base64 may have it.
+    expect(inherit(`<x xmlns="urn:a" b="+n/">a+n/n= n</x>`)).toBe(`<x xmlns="urn:a" b="+n/">a+n/n= n</x>`);
     expect(inherit(`<a:x xmlns:a="urn:a" xmlns:n="urn:m"><n:y/></a:x>`)).toBe(
       `<a:x xmlns:a="urn:a" xmlns:n="urn:m"><n:y/></a:x>`,
     );
@@ -91,13 +111,38 @@ describe("declarations that an element inherits", () => {
     expect(rawElement(text, A, "x")).toBe(`<x xmlns:n="urn:2" xmlns="urn:a"><n:y/></x>`);
   });
 
+  const MEBI = 1 << 20;
+  test.each([
+    ["white space behind type=", `<x i:type="${" ".repeat(MEBI)}a:b"/>`],
+    ["types without a name", `<x>${' type="'.repeat(MEBI / 7)}</x>`],
+    ["white space before the type's end", `<x i:type=" ${" ".repeat(MEBI)}"/>`],
+    ["half-written types", `<x a="${" type = ".repeat(MEBI / 8)}"/>`],
+    ["words", `<x>${"n ".repeat(MEBI / 2)}</x>`],
+    ["words in a value", `<x a="${"n ".repeat(MEBI / 2)}"/>`],
+    ["one word", `<x>${"n".repeat(MEBI)}</x>`],
+    ["colons", `<x>${":n".repeat(MEBI / 2)}</x>`],
+  ])("are found in a text of a mebi of %s", (_name, element) => {
+    const declared = Array.from({ length: 4000 }, (_, n) => ` xmlns:p${n}="urn:p"`).join("");
+    const taken = inherit(element, `xmlns:i="urn:i" xmlns="urn:a"${declared}`);
+    expect(taken.length).toBeGreaterThan(MEBI - 10);
+    expect(taken).toMatch(/^<x (?:xmlns:i="urn:i" )?xmlns="urn:a"/);
+  });
+
+  test("are those that a value uses, however its characters are written", () => {
+    expect(inherit(`<a:x xmlns:a="urn:a" t="&#110;:T"/>`)).toContain("xmlns:n=");
+    expect(inherit(`<a:x xmlns:a="urn:a"><![CDATA[n:T]]></a:x>`)).toContain("xmlns:n=");
+    expect(inherit(`<a:x xmlns:a="urn:a">&#110;:T</a:x>`)).toContain("xmlns:n=");
+    expect(inherit(`<a:x xmlns:a="urn:a" t="urn:n"/>`)).not.toContain("xmlns:n=");
+    expect(inherit(`<a:x xmlns:a="urn:a" l="&#35;default"/>`, `xmlns="urn:d"`)).toContain('xmlns="urn:d"');
+  });
+
   test("include the default namespace", () => {
     expect(inherit("<x><y/></x>", `xmlns="urn:a"`)).toBe(`<x xmlns="urn:a"><y/></x>`);
     expect(inherit("<p:x xmlns:p='urn:a'><y/></p:x>", `xmlns="urn:d"`)).toBe(
       `<p:x xmlns="urn:d" xmlns:p='urn:a'><y/></p:x>`,
     );
-    expect(inherit("<p:x xmlns:p='urn:a'><p:y/></p:x>", `xmlns="urn:d"`)).toBe(
-      "<p:x xmlns:p='urn:a'><p:y/></p:x>",
+    expect(inherit("<p:x xmlns:p='urn:a' b='' c=' d '><p:y/></p:x>", `xmlns="urn:d"`)).toBe(
+      "<p:x xmlns:p='urn:a' b='' c=' d '><p:y/></p:x>",
     );
     expect(inherit("<p:x xmlns:p='urn:a' xmlns:i='i' i:type='T'/>", `xmlns="urn:d"`)).toContain(
       ` xmlns="urn:d"`,

@@ -148,9 +148,16 @@ describe("a signature that cannot be made", () => {
     await expect(attempt({ signer: prehashed })).rejects.toThrow(/does not verify/);
   });
 
-  test("passes on what the signer throws", async () => {
+  test("when the signer fails, with what it threw as the cause", async () => {
     const failure = new Error("the token was removed");
     const gone: Signer = { certificate: mine.certificate, sign: () => Promise.reject(failure) };
-    await expect(attempt({ signer: gone })).rejects.toBe(failure);
+    const error = await attempt({ signer: gone }).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ name: "SignerError", code: "SIGNER_FAILED", cause: failure });
+  });
+
+  test("with an error of ours as it is", async () => {
+    const failure = new InvalidArgumentError("no such key");
+    const picky: Signer = { certificate: mine.certificate, sign: () => Promise.reject(failure) };
+    await expect(attempt({ signer: picky })).rejects.toBe(failure);
   });
 });
