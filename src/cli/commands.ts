@@ -66,7 +66,8 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     name: "lookup create",
     positionals: "[SERVER]",
-    summary: "register a service (an administrator's token is needed)",
+    summary:
+      "register a service, by a new UUID if the JSON has no serviceId (by an administrator's or solution user's token)",
     example: "vsso lookup create vc01.corp.example -d @service.json --yes",
     options: ["data", "yes", "hok"],
     formats: ["table", "json"],
@@ -76,7 +77,8 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     name: "lookup set",
     positionals: "ID [SERVER]",
-    summary: "replace what a registration says, but for owner, type and node",
+    summary:
+      "replace what a registration says, but for owner, type and node (by an administrator's or solution user's token)",
     example: "vsso lookup set my-service vc01.corp.example -d @service.json --yes",
     options: ["data", "yes", "hok"],
     formats: ["table", "json"],
@@ -87,7 +89,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     name: "lookup delete",
     positionals: "ID [SERVER]",
-    summary: "remove a registration",
+    summary: "remove a registration (by an administrator's or solution user's token)",
     example: "vsso lookup delete my-service vc01.corp.example --yes",
     options: ["yes", "hok"],
     formats: ["table", "json"],

@@ -2,7 +2,7 @@ import type { HolderKey, Signer } from "../index.ts";
 import { formatAuthority, parseServer, toSigner } from "../index.ts";
 import type { CommandContext } from "./command.ts";
 import { type FamilyCredentials, familyCredentials } from "./environment.ts";
-import { readInput, readSecretLine, stdinReaders } from "./input.ts";
+import { readInput, readSecretLine, readTokenInput, stdinReaders } from "./input.ts";
 import type { OptionName } from "./options.ts";
 import { promptSecret } from "./prompt.ts";
 import { UsageError } from "./usage.ts";
@@ -23,7 +23,8 @@ export interface KeySource {
 
 /**
  * What the environment offers for the server at hand. Credentials of `GOVC_` and `VSPHERE_` are for the server of
- * that family: for another one that the command line names they count as if they were not there.
+ * that family: for another one that the command line names, also by `--lookup-url`, they count as if they were not
+ * there.
  */
 export interface EnvironmentCredentials extends Partial<Omit<FamilyCredentials, "server">> {
   /** Why the environment's credentials do not count; absent when they do, or when there are none. */
@@ -40,23 +41,46 @@ export function environmentCredentials(
   const family = familyCredentials(env);
   if (!family) return {};
   const { server, ...credentials } = family;
-  const named = word ?? flags.server;
-  if (family.family === "VSSO" || named === undefined || isSameServer(named, server)) return credentials;
+  if (family.family === "VSSO") return credentials;
+  const other = otherServer(word ?? flags.server, flags["lookup-url"], server);
+  if (other === undefined) return credentials;
   const { family: _, ...values } = credentials;
   if (Object.values(values).every((value) => value === undefined)) return {};
   return {
-    withheld: `the credentials of ${family.family}_* are for ${server ?? "no server"} and are not sent to ${named}`,
+    withheld: `the credentials of ${family.family}_* are for ${server ?? "no server"} and are not sent to ${other}`,
   };
 }
 
-function isSameServer(named: string, own: string | undefined): boolean {
-  if (own === undefined) return false;
-  const wanted = formatAuthority(parseServer(named));
+/**
+ * What the command line names that is not the family's own server. A Lookup Service elsewhere tells where the
+ * credentials go. Its port does not count: 7444 of the own host is the own server's.
+ */
+function otherServer(
+  named: string | undefined,
+  lookupUrl: string | undefined,
+  own: string | undefined,
+): string | undefined {
+  const wanted = named === undefined ? undefined : parseServer(named);
+  const family = own === undefined ? undefined : serverOf(own);
+  const isOwn = wanted === undefined || (family && formatAuthority(wanted) === formatAuthority(family));
+  if (!isOwn) return named;
+  if (lookupUrl === undefined) return undefined;
+  const lookup = serverOf(lookupUrl.replace(/^http:/i, "https:"));
+  if (lookup && lookup.host === family?.host) return undefined;
+  return lookup ? `${lookup.host}, which --lookup-url names` : "what --lookup-url names";
+}
+
+function serverOf(text: string): ReturnType<typeof parseServer> | undefined {
   try {
-    return formatAuthority(parseServer(own)) === wanted;
+    return parseServer(text);
   } catch {
-    return false;
+    return undefined;
   }
+}
+
+/** Why credentials that are missing are missing, to end a message with. */
+export function withheldNote(env: EnvironmentCredentials): string {
+  return env.withheld === undefined ? "" : `; ${env.withheld}`;
 }
 
 /** Certificate and key from flags, else from the environment, never one from each; undefined without a certificate. */
@@ -110,6 +134,15 @@ export async function readSource(context: CredentialContext, source: Source, wha
     `${what} of ${source.from} is empty`,
     `check what ${file === "-" ? "is piped in" : file} holds`,
   );
+}
+
+/**
+ * The bytes of a token that a source names. None at all are left to who reads the token: they are none.
+ *
+ * @throws as `readTokenInput`
+ */
+export async function readTokenSource(context: CredentialContext, { file, text }: Source): Promise<Buffer> {
+  return file === undefined ? Buffer.from(text ?? "") : readTokenInput(context, file);
 }
 
 /**
@@ -187,7 +220,7 @@ export async function readPassword(
   if (typed === "") throw new UsageError(`no password of ${user} was typed`, "try again");
   if (typed !== undefined) return typed;
   const other = env.user !== undefined && (env.password ?? env.passwordFile) !== undefined;
-  const why = other ? `; that of the environment is ${env.user}'s` : env.withheld ? `; ${env.withheld}` : "";
+  const why = other ? `; that of the environment is ${env.user}'s` : withheldNote(env);
   throw new UsageError(
     `no password of ${user} is given${why}`,
     "give it by --password-stdin, --password-file FILE or VSSO_PASSWORD; on a terminal it is asked for",

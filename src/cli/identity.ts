@@ -1,5 +1,5 @@
 import type { Credential, MessageSecurity, Signer, TokenKind } from "../index.ts";
-import { SamlToken, samlSecurity, TokenError } from "../index.ts";
+import { SamlToken, SoapFaultError, samlSecurity, TokenError } from "../index.ts";
 import type { CommandContext } from "./command.ts";
 import {
   type EnvironmentCredentials,
@@ -7,8 +7,9 @@ import {
   keySource,
   loadSigner,
   readPassword,
-  readSource,
+  readTokenSource,
   tokenSource,
+  withheldNote,
 } from "./credentials.ts";
 import type { Services } from "./reach.ts";
 import { reachSts } from "./sts.ts";
@@ -43,6 +44,12 @@ export async function readRequester(context: CommandContext, word: string | unde
       "add --hok, or leave --cert out for a bearer token",
     );
   }
+  if (flags.key !== undefined) {
+    throw new UsageError(
+      "--key is of use for a holder-of-key token, which is not asked for",
+      "add --hok and --cert FILE, or leave --key out for a bearer token",
+    );
+  }
   const user = flags.user ?? env.user;
   if (user !== undefined) return byPassword(context, user, env);
   if (env.token !== undefined) return readKeyHolder(context, env);
@@ -57,7 +64,7 @@ async function readKeyHolder(context: CommandContext, env: EnvironmentCredential
   if (!keys) {
     const option = flags.hok ? "--hok" : (tokens?.from ?? "--token");
     throw new UsageError(
-      `${option} needs the certificate that the token is bound to`,
+      `${option} needs the certificate that the token is bound to${withheldNote(env)}`,
       "add --cert FILE --key FILE",
     );
   }
@@ -90,16 +97,26 @@ async function byPassword(
   return { credential: { username, password }, kind: "bearer" };
 }
 
+/** Who acts on services other than the STS. */
+export interface Actor {
+  readonly security: MessageSecurity;
+  /** The error to tell of one that came of acting: a service refuses a token that has ended without saying so. */
+  explain(error: unknown): unknown;
+}
+
+/** What the clocks may differ by: a token that ended before that is one that no server takes. */
+const CLOCK_TOLERANCE_MS = 600_000;
+
 /**
  * How messages to services other than the STS are secured: by a token that is at hand, else by one that is asked for
  * once the STS is found. Files are read and questions are asked before anything is connected to.
  *
- * @throws as `readRequester`
+ * @throws as `readRequester`; TokenError `TOKEN_EXPIRED` for a token that ended more than 10 min ago.
  */
 export async function readSecurity(
   context: CommandContext,
   word: string | undefined,
-): Promise<(services: Services) => Promise<MessageSecurity>> {
+): Promise<(services: Services) => Promise<Actor>> {
   const { flags, signal } = context;
   const env = environmentCredentials(context, word);
   const named = flags.user !== undefined || flags.cert !== undefined || flags.hok === true;
@@ -108,8 +125,12 @@ export async function readSecurity(
     if (flags.user !== undefined) {
       throw new UsageError("--user and --token exclude each other", "give the one who is to act");
     }
-    const security = samlSecurity(await loadToken(context, tokens, env));
-    return async () => security;
+    const token = await loadToken(context, tokens, env);
+    if (token.notOnOrAfter.getTime() + CLOCK_TOLERANCE_MS < Date.now()) throw ended(token, tokens.from);
+    const security = samlSecurity(token);
+    const explain = (error: unknown): unknown =>
+      isRefusal(error) && token.remainingSeconds() === 0 ? ended(token, tokens.from, error) : error;
+    return async () => ({ security, explain });
   }
   // A certificate alone is a solution user's; beside a user of the environment it is of no use here.
   const hok = named
@@ -118,13 +139,26 @@ export async function readSecurity(
   const requester = await readRequester({ ...context, flags: { ...flags, ...(hok && { hok }) } }, word);
   return async (services) => {
     const sts = await reachSts(context, services);
-    return samlSecurity(await sts.issue({ ...requester, signal }));
+    const security = samlSecurity(await sts.issue({ ...requester, signal }));
+    return { security, explain: (error) => error };
   };
+}
+
+/** A refusal that may be of the token: only what is wrong with the request itself has a code of its own. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof SoapFaultError && (error.code === "SECURITY_ERROR" || error.code === "SOAP_FAULT");
+}
+
+function ended({ notOnOrAfter }: SamlToken, from: string, cause?: unknown): TokenError {
+  return new TokenError("TOKEN_EXPIRED", `the token of ${from} expired at ${notOnOrAfter.toISOString()}`, {
+    cause,
+    hint: "get a new one: vsso token issue",
+  });
 }
 
 function noCredentials(env: EnvironmentCredentials): UsageError {
   return new UsageError(
-    env.withheld ? `no user is named; ${env.withheld}` : "no user is named",
+    `no user is named${withheldNote(env)}`,
     "give --user USER, or --hok --cert FILE --key FILE for a solution user",
   );
 }
@@ -146,5 +180,5 @@ export async function readActAs(
       "add --hok --cert FILE --key FILE of the solution user",
     );
   }
-  return SamlToken.from(await readSource(context, { from: "--act-as", file: path }, "the token"));
+  return SamlToken.from(await readTokenSource(context, { from: "--act-as", file: path }));
 }

@@ -1,5 +1,5 @@
 import { createReadStream } from "node:fs";
-import { AbortedError } from "../index.ts";
+import { AbortedError, TokenError } from "../index.ts";
 import type { CommandContext } from "./command.ts";
 import type { Flags, OptionName } from "./options.ts";
 import { UsageError } from "./usage.ts";
@@ -53,6 +53,21 @@ export function checkStdin(flags: Flags, words: readonly string[]): void {
  */
 export async function readInput(context: InputContext, path: string, what: string): Promise<Buffer> {
   return path === "-" ? readStdin(context, what) : readFile(path, what);
+}
+
+/**
+ * The bytes of what should be a token.
+ *
+ * @throws TokenError `TOKEN_MALFORMED` when there is too much of it, for then it is none; UsageError when it cannot be
+ *   read.
+ */
+export async function readTokenInput(context: InputContext, path: string): Promise<Buffer> {
+  try {
+    return await readInput(context, path, "the token");
+  } catch (error) {
+    if (!(error instanceof TooLargeError)) throw error;
+    throw new TokenError("TOKEN_MALFORMED", error.message, { hint: error.hint });
+  }
 }
 
 /** A text of one line, as a password: one line feed at the end is not part of it. */
@@ -115,8 +130,10 @@ async function readStdin({ stdin, signal }: InputContext, what: string): Promise
   return Buffer.concat(pieces);
 }
 
-function tooLarge(what: string, where: string): UsageError {
-  return new UsageError(
+class TooLargeError extends UsageError {}
+
+function tooLarge(what: string, where: string): TooLargeError {
+  return new TooLargeError(
     `${what} in ${where} is larger than ${MAX_BYTES / 1024 / 1024} MiB`,
     "check that it is the file you mean",
   );

@@ -57,6 +57,7 @@ async function dispatch(host: Host & Pick<CommandContext, "spinner">): Promise<n
   const { entry, rest } = findCommand(positionals);
   checkOptions(flags, entry.name, entry.options);
   checkStdin(flags, rest);
+  checkOut(flags);
   checkFormat(flags, entry);
   checkPositionals(rest, flags, entry);
   const command: Command = await entry.load();
@@ -113,6 +114,12 @@ function checkFormat(flags: Flags, entry: CommandEntry): void {
     `vsso ${entry.name} has no output format ${flags.output}`,
     `one of: ${entry.formats.join(", ")}`,
   );
+}
+
+/** Elsewhere `-` is stdin or stdout; here it would be a file of that name, of which nobody thinks. */
+function checkOut({ out }: Flags): void {
+  if (out !== "-") return;
+  throw new UsageError("--out - names no file", "stdout is the default: leave --out out");
 }
 
 function checkPositionals(rest: readonly string[], flags: Flags, entry: CommandEntry): void {

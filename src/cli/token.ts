@@ -5,9 +5,10 @@ import {
   type EnvironmentCredentials,
   keySource,
   loadSigner,
-  readSource,
+  readTokenSource,
   type Source,
   tokenSource,
+  withheldNote,
 } from "./credentials.ts";
 import { formatJson } from "./output/json.ts";
 import { SecretFile } from "./output/secret-file.ts";
@@ -23,13 +24,13 @@ export async function loadToken(
   source: Source,
   env: EnvironmentCredentials,
 ): Promise<Token> {
-  const bytes = await readSource(context, source, "the token");
+  const bytes = await readTokenSource(context, source);
   const token = SamlToken.from(bytes);
   if (token.kind === "bearer") return token;
   const keys = keySource(context, env);
   if (!keys) {
     throw new UsageError(
-      `the token of ${source.from} is a holder-of-key token: it is of no use without its key`,
+      `the token of ${source.from} is a holder-of-key token: it is of no use without its key${withheldNote(env)}`,
       "add --cert FILE --key FILE of the holder",
     );
   }

@@ -27,6 +27,6 @@ export function chooseSts(
     .sort((a, b) => rank(b) - rank(a));
   if (best) return best;
   throw new EndpointNotFoundError(`${topology.lookupUrl} has no registration of the Security Token Service`, {
-    hint: "the SSO registrations are damaged: repair them on the vCenter (lsdoctor), or give the STS URL",
+    hint: "the SSO registrations are damaged: repair them on the vCenter (lsdoctor); a program can give the URL of the STS",
   });
 }

@@ -1,7 +1,8 @@
 import { HttpStatusError, OAuthError, ProtocolError } from "../errors.ts";
+import { repeatsSecret } from "../net/secret-words.ts";
 import { isObject, type JsonObject, objectOf, parseJson, textOf } from "./json.ts";
 import type { HttpReply } from "./transport.ts";
-import { repeatsSecret, serverWords } from "./words.ts";
+import { serverWords } from "./words.ts";
 
 /** What an authorization server or vCenter says of a request that it refuses. */
 interface Refusal {

@@ -134,9 +134,12 @@ function explain(
     );
   }
   if (error instanceof XmlError && error.code === "XML_MALFORMED") {
+    const what = error.message.includes("a processing instruction")
+      ? "XML with a processing instruction, which is refused"
+      : "something else than SOAP";
     return new ProtocolError(
       "RESPONSE_NOT_SOAP",
-      `${url} answered ${operation} with something else than SOAP (HTTP ${status}): ${quote(text)}`,
+      `${url} answered ${operation} with ${what} (HTTP ${status}): ${quote(text)}`,
       { url, cause: error, hint: "check that the URL is the service's" },
     );
   }

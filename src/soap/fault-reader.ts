@@ -1,5 +1,4 @@
 import type { QName } from "../errors.ts";
-import { SOAP_NAMESPACE } from "../xml/names.ts";
 import { type StartTag, TreeSink, type XmlElement, type XmlSink } from "../xml/reader.ts";
 
 /** A SOAP 1.1 fault as it came. */
@@ -23,7 +22,7 @@ export class FaultReader implements XmlSink {
   #faultString: string | undefined;
   #detail: TreeSink | undefined;
   #depth = 0;
-  /** The child of Fault being read: its name when it is one of SOAP's, else undefined. */
+  /** Local name of the child of Fault being read; undefined for a detail that is passed over. */
   #part: string | undefined;
   #text = "";
 
@@ -40,8 +39,8 @@ export class FaultReader implements XmlSink {
   open(namespace: string, local: string, tag: StartTag): void {
     this.#depth++;
     if (this.#depth === 1) {
-      // SOAP 1.1 has these unqualified; some servers put them into the namespace of the envelope.
-      this.#part = namespace === "" || namespace === SOAP_NAMESPACE ? local : undefined;
+      // SOAP 1.1 has these unqualified; a default namespace declared above them qualifies them all the same.
+      this.#part = local;
       this.#text = "";
       if (this.#part === "detail") {
         // A fault has one detail; of several the first counts.

@@ -53,13 +53,18 @@ export function domainOf(url: string): string | undefined {
   }
 }
 
+/** What names of domains are made of: dots, hyphens, underscores (some directories have them), letters and digits. */
+const DOMAIN = /^[\p{L}\p{M}\p{N}._-]+$/u;
+
 function checkDomain(domain: string): string {
-  // One segment of a path; a slash would ask for something else.
-  if (/[/\\\s?#%@:]/.test(domain)) {
+  if (typeof domain !== "string" || /^\.*$/.test(domain)) {
+    throw new InvalidArgumentError("The SSO domain is empty", { hint: HINT });
+  }
+  // It becomes one segment of a path: a slash, or `;` before a parameter, would ask for something else.
+  if (!DOMAIN.test(domain)) {
     throw new InvalidArgumentError("The SSO domain holds a character that no domain name has", {
       hint: HINT,
     });
   }
-  if (/^\.*$/.test(domain)) throw new InvalidArgumentError("The SSO domain is empty", { hint: HINT });
   return domain;
 }

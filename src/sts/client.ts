@@ -1,4 +1,5 @@
 import { TokenError } from "../errors.ts";
+import { LEFT_OUT, repeatsSecret } from "../net/secret-words.ts";
 import { Transport } from "../net/transport.ts";
 import { SamlToken } from "../saml/token.ts";
 import { stsUrl } from "./address.ts";
@@ -58,13 +59,15 @@ export class SecurityTokenService implements AsyncDisposable {
   async issue(options: IssueOptions): Promise<SamlToken> {
     const { messageLifetimeSeconds, signal } = options;
     const plan = planIssue(options, this.#exchange.clock.now());
-    const answer = await issueInLegs(this.#exchange, { ...plan, messageLifetimeSeconds, signal });
+    const secrets = [...plan.secrets];
+    const answer = await issueInLegs(this.#exchange, { ...plan, secrets, messageLifetimeSeconds, signal });
     return grantedToken(answer, {
       operation: "issue",
       url: this.url,
       kind: plan.request.keyType === "bearer" ? "bearer" : "holder-of-key",
       holder: plan.holder,
       requestedLifetimeSeconds: options.lifetimeSeconds,
+      secrets,
     });
   }
 
@@ -100,6 +103,7 @@ export class SecurityTokenService implements AsyncDisposable {
       holder: signer,
       requestedLifetimeSeconds: options.lifetimeSeconds,
       subject: old.subject,
+      secrets: [assertion],
     });
   }
 
@@ -123,10 +127,8 @@ export class SecurityTokenService implements AsyncDisposable {
     if (status === undefined) throw unexpectedAnswer(this.url, "answered Validate without a status");
     const { code, reason } = status;
     if (code !== STATUS_VALID && code !== STATUS_INVALID) {
-      throw unexpectedAnswer(
-        this.url,
-        `answered Validate with the status ${JSON.stringify(code.slice(0, 120))}`,
-      );
+      const status = repeatsSecret(code, [assertion]) ? LEFT_OUT : JSON.stringify(code.slice(0, 120));
+      throw unexpectedAnswer(this.url, `answered Validate with the status ${status}`);
     }
     return { valid: code === STATUS_VALID, code, reason };
   }
@@ -152,7 +154,7 @@ function renewable(given: SamlToken | string, options: RenewOptions, now: number
   }
   if (!token.renewable && !force) {
     throw new TokenError("TOKEN_NOT_RENEWABLE", "The token is not renewable, or has no renewals left", {
-      hint: "issue a new one, with renewable: true for one that can be renewed",
+      hint: "issue a new one; only one that was asked for as renewable (--renewable) can be renewed",
     });
   }
   refuseExpired(token, now);

@@ -2,7 +2,7 @@ import type { X509Certificate } from "node:crypto";
 import { InvalidArgumentError, TokenError } from "../errors.ts";
 import { SamlToken } from "../saml/token.ts";
 import { type HolderKey, type Signer, toSigner } from "../xml/signer.ts";
-import { CLOCK_TOLERANCE_MS } from "./time.ts";
+import { CLOCK_TOLERANCE_MS, describeDuration } from "./time.ts";
 
 /** A person, by name and password. */
 export interface PasswordCredential {
@@ -23,8 +23,14 @@ export interface PasscodeCredential {
 export interface SpnegoMechanism {
   /** The next leg for what the server answered; the first is asked for with undefined. */
   step(challenge: Uint8Array | undefined): Promise<Uint8Array>;
-  /** Given what came along with the token, where anything did: here the server proves who it is. */
+  /** Given the server's last leg, which comes along with the token: here the server proves who it is. */
   finish?(challenge: Uint8Array): Promise<void>;
+  /**
+   * Whether a token is taken that came without a last leg, so that `finish` never ran: for mechanisms by which the
+   * server proves itself in an earlier leg, or not at all. Default false: where there is a `finish`, such a token is
+   * refused, for who leaves the leg out would need no proof.
+   */
+  readonly lastLegOptional?: boolean | undefined;
 }
 
 /** The session of the operating system or a Kerberos ticket. */
@@ -102,7 +108,7 @@ export function usableSigner(key: HolderKey, now: number, whose: string): Signer
 export function requireHolder(token: SamlToken, now: number): Signer {
   if (token.kind === "bearer") {
     throw new TokenError("TOKEN_UNUSABLE", "A bearer token cannot ask for another token", {
-      hint: "the STS authenticates by holder-of-key tokens only: issue one with holderOfKey, or give the user's own credential",
+      hint: "the STS authenticates by holder-of-key tokens only: ask for one of these, or give the user's own credential",
     });
   }
   refuseExpired(token, now);
@@ -117,7 +123,7 @@ export function requireHolder(token: SamlToken, now: number): Signer {
 export function requireKey(token: SamlToken): Signer {
   if (token.signer !== undefined) return token.signer;
   throw new TokenError("TOKEN_UNUSABLE", "The key of the holder-of-key token is missing", {
-    hint: "make the token with its key: SamlToken.from(assertion, { holderOfKey: { certificate, key } })",
+    hint: "give the certificate and private key that it was asked for with; a program reads the token with them (holderOfKey)",
   });
 }
 
@@ -156,17 +162,25 @@ function checkValidity(certificate: X509Certificate, now: number, whose: string)
   const to = new Date(certificate.validTo);
   if (now > to.getTime()) {
     throw new InvalidArgumentError(`The certificate of the ${whose} expired at ${to.toISOString()}`, {
-      hint: "no token is issued for an expired certificate: replace it, or check this machine's clock",
+      hint: `no token is issued for an expired certificate: replace it, or ${clockAdvice(now, from, to)}`,
     });
   }
   if (now < from.getTime()) {
     throw new InvalidArgumentError(
       `The certificate of the ${whose} is not valid before ${from.toISOString()}`,
-      {
-        hint: "check this machine's clock",
-      },
+      { hint: clockAdvice(now, from, to) },
     );
   }
+}
+
+/** Which clock to look at: this machine's, or what was put to it where that alone puts the certificate out of time. */
+function clockAdvice(now: number, from: Date, to: Date): string {
+  const own = Date.now();
+  if (own < from.getTime() || own > to.getTime()) {
+    return `check this machine's clock, which says ${new Date(own).toISOString()}`;
+  }
+  const offset = now - own;
+  return `check the server's clock, or the offset that was given (clockOffsetMs): by this machine's the certificate is valid, and messages are dated ${describeDuration(offset)} ${offset > 0 ? "ahead of" : "behind"} it`;
 }
 
 function unknownCredential(): InvalidArgumentError {

@@ -10,7 +10,7 @@ import { type HeaderContent, HeaderSecurity } from "./header.ts";
 import { type CredentialKind, SOAP_ACTIONS, type StsOperation } from "./names.ts";
 import type { Lifetime, RequestBody } from "./request.ts";
 import { readStsAnswer, type StsAnswer } from "./response.ts";
-import { redactError } from "./secrets.ts";
+import { quoteAnswer, redactError } from "./secrets.ts";
 import { checkSeconds, DEFAULT_MESSAGE_LIFETIME_SECONDS } from "./time.ts";
 
 export interface StsRequest {
@@ -19,6 +19,8 @@ export interface StsRequest {
   readonly body: () => RequestBody;
   readonly header: HeaderContent;
   readonly credential: CredentialKind;
+  /** Whether it also carries the token of whom another one is to act as. */
+  readonly actAs?: boolean | undefined;
   readonly messageLifetimeSeconds: number | undefined;
   /** Whether the request may reach the server twice; one with a password must not, for the lock-out counts. */
   readonly idempotent: boolean;
@@ -104,6 +106,7 @@ export class StsExchange {
         idempotent: request.idempotent,
         signal: request.signal,
         read: readStsAnswer,
+        quote: (text) => quoteAnswer(text, request.secrets),
       });
       return value;
     } catch (error) {
@@ -111,12 +114,14 @@ export class StsExchange {
         operation,
         url: this.url,
         credential: request.credential,
+        actAs: request.actAs ?? false,
         skewMs: this.clock.skewSince(started),
         clockOffsetMs,
+        followsServer: this.clock.followsServer,
         messageLifetimeMs: lifetimeMs,
         secrets: request.secrets,
       });
-      redactError(explained, request.secrets);
+      redactError(explained, request.secrets, { operation, url: this.url });
       throw explained;
     }
   }

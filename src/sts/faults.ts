@@ -1,8 +1,8 @@
-import { type ErrorCode, HttpStatusError, SoapFaultError, StsFaultError } from "../errors.ts";
-import { WSSE_NAMESPACE, WST_NAMESPACE } from "../xml/names.ts";
+import { type ErrorCode, HttpStatusError, type QName, SoapFaultError, StsFaultError } from "../errors.ts";
+import { LEFT_OUT, repeatsSecret } from "../net/secret-words.ts";
+import { SOAP_NAMESPACE, WSSE_NAMESPACE, WST_NAMESPACE } from "../xml/names.ts";
 import { domainOf } from "./address.ts";
 import type { CredentialKind, StsOperation } from "./names.ts";
-import { redactText } from "./secrets.ts";
 import { describeDuration } from "./time.ts";
 
 /** What is known of a request that failed. */
@@ -10,10 +10,14 @@ export interface FailureContext {
   readonly operation: StsOperation;
   readonly url: string;
   readonly credential: CredentialKind;
+  /** Whether a token to act as was sent along. */
+  readonly actAs: boolean;
   /** Milliseconds the server's clock is ahead of ours, as of this answer. */
   readonly skewMs: number | undefined;
-  /** What the caller had put to this machine's clock. */
+  /** What was put to this machine's clock. */
   readonly clockOffsetMs: number;
+  /** Whether that is what the server's clock differs, not what the caller said. */
+  readonly followsServer: boolean;
   readonly messageLifetimeMs: number;
   /** Texts that must not be in an error, though the server may quote them. */
   readonly secrets: readonly string[];
@@ -26,6 +30,9 @@ interface Meaning {
 
 /** The `Date` of an answer is exact to a second, and as old as the answer took. */
 const CLOCKS_AGREE_MS = 5_000;
+
+/** A certificate is renewed in time; a clock that is off by more than this is the likelier cause. */
+const CLOCK_IS_WRONG_MS = 86_400_000;
 
 /** Characters of the server's words that a message repeats; the error has them all. */
 const MAX_WORDS = 1000;
@@ -44,7 +51,7 @@ const WST_FAULTS: Readonly<Record<string, Meaning>> = {
   RenewNeeded: { code: "TOKEN_EXPIRED", hint: "the token has expired: issue a new one" },
   UnableToRenew: {
     code: "UNABLE_TO_RENEW",
-    hint: "the token has no renewals left, or never had: issue a new one, with renewable: true",
+    hint: "the token has no renewals left, or never had: issue a new one, and ask for a renewable one",
   },
   RequestFailed: { code: "REQUEST_FAILED", hint: LOGS },
   InvalidSecurityToken: { code: "INVALID_SECURITY_TOKEN", hint: "check the certificate that was given" },
@@ -62,7 +69,7 @@ const WSSE_FAULTS: Readonly<Record<string, Meaning>> = {
   },
   FailedCheck: {
     code: "FAILED_CHECK",
-    hint: "key and certificate may not belong together, or something on the way changed the message: try without a proxy that inspects TLS, and another messageSignatureAlgorithm",
+    hint: "key and certificate may not belong together, or something on the way changed the message: try without a proxy that inspects TLS, or sign the message by another algorithm (a program sets messageSignatureAlgorithm)",
   },
   SecurityTokenUnavailable: {
     code: "SECURITY_TOKEN_UNAVAILABLE",
@@ -78,7 +85,7 @@ const WSSE_FAULTS: Readonly<Record<string, Meaning>> = {
   },
   UnsupportedAlgorithm: {
     code: "UNSUPPORTED_ALGORITHM",
-    hint: "choose another messageSignatureAlgorithm: rsa-sha256 or rsa-sha512",
+    hint: "sign by another algorithm: a program sets messageSignatureAlgorithm to rsa-sha256 or rsa-sha512",
   },
 };
 
@@ -105,11 +112,9 @@ export function explainFailure(error: unknown, context: FailureContext): unknown
 }
 
 function stsFault(fault: SoapFaultError, context: FailureContext): StsFaultError {
-  const { faultCode } = fault;
-  // Before it is cut: what is left of a secret would not be known for one.
-  const faultString = redactText(fault.faultString, context.secrets);
+  const { code, hint } = meaningOf(fault, context, fault.faultString);
+  const { faultCode, faultString, faultType, fields } = tellable(fault, context.secrets);
   const said = faultString.trim();
-  const { code, hint } = meaningOf(fault, context, said);
   const { host } = new URL(context.url);
   const told = isAboutTime(code, context.skewMs) ? `; ${describeSkew(context.skewMs)}` : "";
   const name = faultCode.local || "a fault without a code";
@@ -121,8 +126,8 @@ function stsFault(fault: SoapFaultError, context: FailureContext): StsFaultError
       hint,
       faultCode,
       faultString,
-      faultType: fault.faultType,
-      fields: fault.fields,
+      faultType,
+      fields,
       url: fault.url,
       status: fault.status,
       skewMs: context.skewMs,
@@ -130,18 +135,36 @@ function stsFault(fault: SoapFaultError, context: FailureContext): StsFaultError
   );
 }
 
+/** What a fault says, as far as it repeats no secret. */
+function tellable(
+  { faultCode, faultString, faultType, fields }: SoapFaultError,
+  secrets: readonly string[],
+): Pick<SoapFaultError, "faultCode" | "faultString" | "faultType" | "fields"> {
+  const tells = (...words: readonly (string | undefined)[]): boolean =>
+    words.some((each) => each !== undefined && repeatsSecret(each, secrets));
+  const { namespace, local } = faultCode;
+  // The codes of the standards are not the server's own words.
+  const isStandard = meaningOfCode(faultCode) !== undefined;
+  const code = isStandard || !tells(namespace, local) ? faultCode : { namespace: "", local: "" };
+  return tells(faultString, faultType?.namespace, faultType?.local, ...Object.entries(fields).flat())
+    ? { faultCode: code, faultString: LEFT_OUT, faultType: undefined, fields: {} }
+    : { faultCode: code, faultString, faultType, fields };
+}
+
+function meaningOfCode({ namespace, local }: QName): Meaning | undefined {
+  // A code without a prefix, or with one that is declared nowhere, counts by its name, as in VMware's own clients.
+  // None of SOAP's own codes has a meaning here: that namespace is a default one, declared for the envelope.
+  if (namespace === "" || namespace === SOAP_NAMESPACE) return WST_FAULTS[local] ?? WSSE_FAULTS[local];
+  if (namespace === WST_NAMESPACE) return WST_FAULTS[local];
+  return namespace === WSSE_NAMESPACE ? WSSE_FAULTS[local] : undefined;
+}
+
 function meaningOf(
   { faultCode, code }: SoapFaultError,
   context: FailureContext,
   said: string,
 ): { readonly code: ErrorCode; readonly hint: string } {
-  const { namespace, local } = faultCode;
-  const meaning =
-    namespace === WST_NAMESPACE
-      ? WST_FAULTS[local]
-      : namespace === WSSE_NAMESPACE
-        ? WSSE_FAULTS[local]
-        : undefined;
+  const meaning = meaningOfCode(faultCode);
   if (meaning === undefined) return { code, hint: `the server's own words are above; ${LOGS}` };
   // An account says why in words only: all other reasons are masked by the server.
   if (meaning.code === "AUTHENTICATION_FAILED" && /\blocked\b/i.test(said)) {
@@ -160,7 +183,7 @@ function meaningOf(
   if (meaning.code === "INVALID_TIME_RANGE" && /signing certificate is not valid/i.test(said)) {
     return {
       code: "SIGNING_CERTIFICATE_EXPIRED",
-      hint: "the vCenter's STS signing certificate is out of its validity, so nobody can log in: replace it on the vCenter as in Broadcom KB 316619",
+      hint: signingCertificateHint(context),
     };
   }
   return {
@@ -173,7 +196,21 @@ function isOfPassword({ credential }: FailureContext, said: string): boolean {
   return credential === "password" || /password/i.test(said);
 }
 
-function authenticationHint({ credential }: FailureContext, said: string): string {
+function signingCertificateHint({ skewMs }: FailureContext): string {
+  const replace =
+    "the vCenter's STS signing certificate is out of its validity, so nobody can log in: replace it on the vCenter as in Broadcom KB 316619";
+  if (skewMs === undefined || Math.abs(skewMs) <= CLOCK_IS_WRONG_MS) return replace;
+  return `first look at the server's clock, which differs from this machine's by ${describeDuration(skewMs)}: if it is wrong, correct it (NTP). If it is right, ${replace}`;
+}
+
+function authenticationHint(context: FailureContext, said: string): string {
+  const hint = credentialHint(context, said);
+  return context.actAs
+    ? `${hint}. Or the token to act as was not accepted: it must be of this SSO domain, valid, and its subject must still exist`
+    : hint;
+}
+
+function credentialHint({ credential }: FailureContext, said: string): string {
   switch (credential) {
     case "password":
       return "check user name (name@domain) and password: the server does not tell which is wrong, or whether the account is disabled, and locks accounts after some attempts";
@@ -199,7 +236,10 @@ function invalidRequestHint(_context: FailureContext, said: string): string {
     return "who asks in the name of others must be a member of the SSO group ActAsUsers, and no delegate itself";
   }
   if (/delegation chain/i.test(said)) {
-    return "the token to act as has no delegations left, or never had: issue it with delegatable: true";
+    return "the token to act as has no delegations left, or never had: ask for a delegatable token of that user (--delegatable; in a program, delegatable)";
+  }
+  if (/different principals/i.test(said)) {
+    return "the certificate belongs to a solution user, who is another one than the user of the password: give another certificate with it (a self-signed one will do)";
   }
   return "the server's words say which part of the request it refuses";
 }
@@ -218,13 +258,16 @@ function describeSkew(skewMs: number): string {
 }
 
 function timeHint(context: FailureContext): string {
-  const { skewMs, clockOffsetMs, messageLifetimeMs } = context;
+  const { skewMs, clockOffsetMs, followsServer, messageLifetimeMs } = context;
   if (skewMs === undefined) {
     return "compare this machine's clock with the server's (NTP); the server allows 10 min of difference as shipped";
   }
   if (Math.abs(skewMs) > CLOCKS_AGREE_MS) {
-    return 'set the clock that is wrong by NTP, or let messages follow the server\'s clock: clockOffsetMs: "server"';
+    return followsServer
+      ? "messages follow the server's clock already, and are refused all the same: correct the clock that is wrong (NTP), and look for a proxy that answers with a time of its own"
+      : "correct the clock that is wrong (NTP); a program can follow the server's clock (clockOffsetMs)";
   }
-  if (clockOffsetMs !== 0) return `leave clockOffsetMs out: the clocks agree without its ${clockOffsetMs} ms`;
-  return `a message is valid for ${describeDuration(messageLifetimeMs)}, and was longer under way or refused for the lifetime asked: raise messageLifetimeSeconds, or ask for another lifetime`;
+  if (clockOffsetMs !== 0 && !followsServer)
+    return `leave clockOffsetMs out: the clocks agree without its ${clockOffsetMs} ms`;
+  return `a message is valid for ${describeDuration(messageLifetimeMs)}, and was longer under way or refused for the lifetime asked: ask for another lifetime; a program can have messages be valid for longer (messageLifetimeSeconds)`;
 }

@@ -3,6 +3,7 @@ import type { TokenKind } from "../saml/info.ts";
 import { SamlToken } from "../saml/token.ts";
 import type { Signer } from "../xml/signer.ts";
 import type { StsAnswer } from "./response.ts";
+import { redactError } from "./secrets.ts";
 import { publishToken } from "./token-event.ts";
 
 /** What a token must be to be the one that was asked for. */
@@ -15,6 +16,8 @@ export interface Asked {
   readonly requestedLifetimeSeconds: number | undefined;
   /** Subject of a token that is renewed. */
   readonly subject?: string | undefined;
+  /** Texts that must not be in an error, though the token may have them in it. */
+  readonly secrets: readonly string[];
 }
 
 /**
@@ -22,7 +25,16 @@ export interface Asked {
  *
  * @throws TokenError when it cannot be read or is not what was asked for, ProtocolError when there is none.
  */
-export function grantedToken({ assertion }: StsAnswer, asked: Asked): SamlToken {
+export function grantedToken(answer: StsAnswer, asked: Asked): SamlToken {
+  try {
+    return readGranted(answer, asked);
+  } catch (error) {
+    redactError(error, asked.secrets, asked);
+    throw error;
+  }
+}
+
+function readGranted({ assertion }: StsAnswer, asked: Asked): SamlToken {
   const { operation, url, kind, holder, requestedLifetimeSeconds, subject } = asked;
   if (assertion === undefined) throw unexpectedAnswer(url, `answered ${operation} without a token`);
   const options = { requestedLifetimeSeconds, requestedKind: kind };

@@ -5,7 +5,7 @@ import { escapeText } from "../xml/escape.ts";
 import { SOAP_NAMESPACE, WSSE_NAMESPACE, WSSE11_NAMESPACE, WSU_NAMESPACE } from "../xml/names.ts";
 import { createSignature, type SignedPart } from "../xml/signature.ts";
 import type { SignatureAlgorithm, Signer } from "../xml/signer.ts";
-import { BASE64_BINARY, SAML_ID, SAML_V2, X509_V3 } from "./names.ts";
+import { BASE64_BINARY, PASSWORD_TEXT, SAML_ID, SAML_V2, X509_V3 } from "./names.ts";
 import { wireTime } from "./time.ts";
 
 /** Who signs a message, and how the server finds the certificate. */
@@ -128,9 +128,10 @@ function freePrefix(xml: string, base: string): string {
 }
 
 function usernameXml({ name, password, passcode }: NonNullable<HeaderContent["username"]>): string {
+  // Strict receivers (WSS4J by default) refuse a password without its type: Basic Security Profile 1.1, R4201.
   const secret =
     passcode === undefined
-      ? `<wsse:Password>${escapeText(password ?? "")}</wsse:Password>`
+      ? `<wsse:Password Type="${PASSWORD_TEXT}">${escapeText(password ?? "")}</wsse:Password>`
       : `<wsse:Passcode>${escapeText(passcode)}</wsse:Passcode>`;
   return `<wsse:UsernameToken><wsse:Username>${escapeText(name)}</wsse:Username>${secret}</wsse:UsernameToken>`;
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
-import { AbortedError, InvalidArgumentError } from "../errors.ts";
+import { AbortedError, InvalidArgumentError, ProtocolError } from "../errors.ts";
 import { abortable } from "../net/deadline.ts";
-import type { Identity } from "./credential.ts";
+import type { Identity, SpnegoMechanism } from "./credential.ts";
 import type { StsExchange, StsRequest } from "./exchange.ts";
 import { unexpectedAnswer } from "./granted.ts";
 import type { HeaderContent } from "./header.ts";
@@ -12,21 +12,23 @@ import type { StsAnswer } from "./response.ts";
 const MAX_LEGS = 10;
 
 /** What all legs have in common. */
-export interface LegsRequest extends Omit<StsRequest, "operation" | "body" | "idempotent" | "credential"> {
+export interface LegsRequest
+  extends Omit<StsRequest, "operation" | "body" | "idempotent" | "credential" | "actAs" | "secrets"> {
   readonly identity: Identity;
   readonly request: Omit<IssueRequest, "lifetime" | "context" | "binaryExchange">;
   readonly lifetimeSeconds: number;
+  /** Texts that must not be in an error; what each leg sends is put to them. */
+  readonly secrets: string[];
 }
 
 /** Asks for a token, in as many legs as the credential takes. */
 export async function issueInLegs(exchange: StsExchange, asked: LegsRequest): Promise<StsAnswer> {
-  const { identity, signal } = asked;
+  const { identity, secrets, signal } = asked;
   const { kind } = identity;
-  // Grows with what each leg sends.
-  const secrets = [...asked.secrets];
   const common = {
     header: asked.header,
     credential: kind,
+    actAs: asked.request.actAs !== undefined,
     // What is presented twice must not count twice towards a lock-out.
     idempotent: kind === "certificate" || kind === "token",
     messageLifetimeSeconds: asked.messageLifetimeSeconds,
@@ -72,10 +74,27 @@ export async function issueInLegs(exchange: StsExchange, asked: LegsRequest): Pr
       body: () => challengeBody(session, next),
     });
   }
-  if (spnego?.finish && answer.binaryExchange) {
-    await callerStep(spnego.finish(answer.binaryExchange), signal);
-  }
+  await proveServer(spnego, answer, { url: exchange.url, signal });
   return answer;
+}
+
+/** Has the mechanism check the server's last leg. */
+async function proveServer(
+  spnego: SpnegoMechanism | undefined,
+  { binaryExchange }: StsAnswer,
+  { url, signal }: { readonly url: string; readonly signal: AbortSignal | undefined },
+): Promise<void> {
+  if (!spnego?.finish) return;
+  if (binaryExchange) return callerStep(spnego.finish(binaryExchange), signal);
+  if (spnego.lastLegOptional) return;
+  throw new ProtocolError(
+    "RESPONSE_UNEXPECTED",
+    `${url} granted a token without a last leg of SPNEGO, by which it would have proved who it is`,
+    {
+      url,
+      hint: "where the server proves itself earlier, or need not, set lastLegOptional: true on the mechanism",
+    },
+  );
 }
 
 /** The context under which an authentication goes on. */

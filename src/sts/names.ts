@@ -13,6 +13,7 @@ export const KEY_TYPE_BEARER: string = `${WST_NAMESPACE}/Bearer`;
 export const KEY_TYPE_PUBLIC: string = `${WST_NAMESPACE}/PublicKey`;
 
 const WSS_2004 = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss";
+export const PASSWORD_TEXT: string = `${WSS_2004}-username-token-profile-1.0#PasswordText`;
 export const X509_V3: string = `${WSS_2004}-x509-token-profile-1.0#X509v3`;
 export const BASE64_BINARY: string = `${WSS_2004}-soap-message-security-1.0#Base64Binary`;
 

@@ -153,7 +153,7 @@ function actAsToken(token: SamlToken | string, now: number): SamlToken {
       "TOKEN_UNUSABLE",
       "The token to act as is not delegatable, or has no delegations left",
       {
-        hint: "issue it with delegatable: true",
+        hint: "ask for a delegatable token of that user (--delegatable; in a program, delegatable)",
       },
     );
   }

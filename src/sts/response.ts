@@ -1,6 +1,12 @@
 import { ProtocolError } from "../errors.ts";
 import { type DecodedAnswer, readEnvelope, refuseAnswer } from "../soap/decode.ts";
-import { SAML2_NAMESPACE, WSA_NAMESPACE, WSSE_NAMESPACE, WST_NAMESPACE } from "../xml/names.ts";
+import {
+  SAML2_NAMESPACE,
+  SOAP_NAMESPACE,
+  WSA_NAMESPACE,
+  WSSE_NAMESPACE,
+  WST_NAMESPACE,
+} from "../xml/names.ts";
 import { rawElement } from "../xml/raw-element.ts";
 import { attribute, child, children, TreeSink, type XmlElement } from "../xml/reader.ts";
 import { TOKEN_TYPE_SAML2 } from "./names.ts";
@@ -43,11 +49,12 @@ export function readStsAnswer(text: string): DecodedAnswer<StsAnswer> {
   );
   if (fault) return { kind: "fault", fault };
   if (!tree.root) throw unexpected("the SOAP body is empty");
-  return { kind: "result", value: readResponse(single(tree.root), text), issues: [] };
+  return { kind: "result", value: readResponse(tree.root, text), issues: [] };
 }
 
 const RSTR = "RequestSecurityTokenResponse";
 
+/** The one response, be it bare or in a collection. */
 function single(root: XmlElement): XmlElement {
   if (root.local === RSTR) return root;
   const responses = children(root, WST_NAMESPACE, RSTR);
@@ -56,21 +63,22 @@ function single(root: XmlElement): XmlElement {
   throw unexpected(`the collection holds ${responses.length} responses instead of one`);
 }
 
-function readResponse(response: XmlElement, text: string): StsAnswer {
+function readResponse(root: XmlElement, text: string): StsAnswer {
+  const response = single(root);
   const status = child(response, WST_NAMESPACE, "Status");
   const code = status && child(status, WST_NAMESPACE, "Code")?.text.trim();
   if (status && !code) throw unexpected("the status has no code");
   const reason = status && child(status, WST_NAMESPACE, "Reason")?.text.trim();
   const exchange = child(response, WST_NAMESPACE, "BinaryExchange")?.text;
   return {
-    assertion: readToken(response, text),
+    assertion: readToken(response, response === root ? [root] : [root, response], text),
     context: attribute(response, "", "Context"),
     binaryExchange: exchange === undefined ? undefined : decodeLeg(exchange),
     status: code ? { code, reason: reason || null } : undefined,
   };
 }
 
-function readToken(response: XmlElement, text: string): string | undefined {
+function readToken(response: XmlElement, path: readonly XmlElement[], text: string): string | undefined {
   const requested = children(response, WST_NAMESPACE, "RequestedSecurityToken");
   const [holder] = requested;
   if (holder === undefined) return undefined;
@@ -84,20 +92,9 @@ function readToken(response: XmlElement, text: string): string | undefined {
     const found = holder.children.map((each) => each.local.slice(0, 80)).join(", ") || "nothing";
     throw unexpected(`the response grants ${found} instead of one SAML 2.0 assertion`);
   }
-  const assertion = rawElement(text, SAML2_NAMESPACE, "Assertion");
-  // The first in the text must be the one that was granted, and not one that stands in a header before it.
-  const id = attribute(token, "", "ID");
-  if (assertion === undefined || id === undefined || !isOfId(assertion, id)) {
-    throw unexpected("the answer holds another assertion before the one granted");
-  }
-  return assertion;
-}
-
-/** Whether the start tag of an element's text has that ID. */
-function isOfId(xml: string, id: string): boolean {
-  const start = /^<(?:"[^"]*"|'[^']*'|[^'">])*>/.exec(xml)?.[0] ?? "";
-  const written = /[ \t\r\n]ID[ \t\r\n]*=[ \t\r\n]*(?:"([^"]*)"|'([^']*)')/.exec(start);
-  return (written?.[1] ?? written?.[2]) === id;
+  // By its place: elsewhere in the answer, as in a header, there may be others. Of each step of the path there is one.
+  const soap = ["Envelope", "Body"].map((local) => ({ namespace: SOAP_NAMESPACE, local }));
+  return rawElement(text, SAML2_NAMESPACE, "Assertion", [...soap, ...path, holder]);
 }
 
 function decodeLeg(text: string): Uint8Array {

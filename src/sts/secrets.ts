@@ -1,53 +1,86 @@
-/** Shorter texts occur in any sentence: to replace them would tell more than it hides. */
-const SHORTEST = 4;
-/** Passwords and codes are shorter; of a token cut short nobody can make use. */
-const LONGEST_CUT = 200;
-const REDACTED = "[redacted]";
+import {
+  AbortedError,
+  HttpStatusError,
+  InvalidArgumentError,
+  ProtocolError,
+  SignerError,
+  SoapFaultError,
+  StsFaultError,
+  TokenError,
+  XmlError,
+} from "../errors.ts";
+import { excerpt } from "../net/excerpt.ts";
+import { LEFT_OUT, repeatsSecret } from "../net/secret-words.ts";
 
-/** Takes secrets out of a text, in whatever form it quotes them; also one that it breaks off with an ellipsis. */
-export function redactText(text: string, secrets: readonly string[]): string {
-  const all = [...new Set(secrets.flatMap(forms))].filter((form) => form.length >= SHORTEST);
-  // The longest first: another may be part of it.
-  all.sort((a, b) => b.length - a.length);
-  let clean = text;
-  for (const form of all) {
-    clean = clean.replaceAll(form, REDACTED);
-    if (form.length > LONGEST_CUT || !clean.includes("…")) continue;
-    for (let length = form.length - 1; length > 0; length--) {
-      clean = clean.replaceAll(`${form.slice(0, length)}…`, `${REDACTED}…`);
-    }
-  }
-  return clean;
+/** Shorter secrets occur by chance in any text of our own, so that is not searched for them. */
+const SHORTEST = 4;
+
+/** Errors that quote what a server said; what caused them does too. */
+const QUOTING = [ProtocolError, XmlError, HttpStatusError, SoapFaultError, TokenError];
+/** Errors in words of ours, of who aborted, or of a signer; and faults, which are looked through when they are explained. */
+const NOT_QUOTING = [InvalidArgumentError, AbortedError, SignerError, StsFaultError];
+/** Properties of errors that hold no words of a server. */
+const OWN: ReadonlySet<string> = new Set(["name", "code", "hint", "url", "host", "stack"]);
+
+/** The request that failed. */
+export interface FailedRequest {
+  readonly operation: string;
+  readonly url: string;
+}
+
+/** The beginning of an answer, quoted, unless it repeats a secret anywhere: looked at before it is cut. */
+export function quoteAnswer(text: string, secrets: readonly string[]): string {
+  return repeatsSecret(text, secrets) ? LEFT_OUT : excerpt(text);
 }
 
 /**
- * Takes secrets out of an error's texts, in place and down its causes: a server or a proxy may answer with what it
- * was sent.
+ * Takes a server's words out of an error's texts where they repeat a secret, in place, with all that it holds and
+ * that caused it: a server or a proxy may answer with what it was sent.
  */
-export function redactError(error: unknown, secrets: readonly string[]): void {
-  const seen = new Set<unknown>();
-  for (let each = error; each instanceof Error && !seen.has(each); each = each.cause) {
-    seen.add(each);
-    redactStrings(each, secrets);
-  }
+export function redactError(error: unknown, secrets: readonly string[], request: FailedRequest): void {
+  if (secrets.length > 0) redact(error, { secrets, request, seen: new Set(), depth: 0, quoting: false });
 }
 
-/** A text as it is, as XML has it, as XML that was read, and as JSON has it: the forms in which it may be quoted. */
-function forms(secret: string): string[] {
-  const escaped = secret.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
-  const read = secret.replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&amp;", "&");
-  return [secret, escaped, read, JSON.stringify(secret).slice(1, -1)];
+interface Redaction {
+  readonly secrets: readonly string[];
+  readonly request: FailedRequest;
+  readonly seen: Set<unknown>;
+  readonly depth: number;
+  /** Whether what is looked at quotes a server's words. */
+  readonly quoting: boolean;
 }
 
-function redactStrings(target: object, secrets: readonly string[]): void {
-  // The stack begins with the message.
-  for (const key of ["stack", ...Object.getOwnPropertyNames(target)]) {
+function redact(target: unknown, state: Redaction): void {
+  if (typeof target !== "object" || target === null || ArrayBuffer.isView(target)) return;
+  if (state.seen.has(target) || NOT_QUOTING.some((type) => target instanceof type)) return;
+  state.seen.add(target);
+  const { secrets, request, depth } = state;
+  const quoting = state.quoting || QUOTING.some((type) => target instanceof type);
+  const searched = quoting ? secrets : secrets.filter((secret) => secret.length >= SHORTEST);
+  const leaks = (text: string): boolean => {
+    const words = text.replaceAll(request.url, " ");
+    return repeatsSecret(words, searched);
+  };
+  for (const key of Object.getOwnPropertyNames(target)) {
+    if (target instanceof Error && OWN.has(key)) continue;
     const value: unknown = Reflect.get(target, key);
-    if (typeof value === "string") {
-      const clean = redactText(value, secrets);
-      if (clean !== value) Reflect.set(target, key, clean);
-    } else if (key === "fields" && typeof value === "object" && value !== null) {
-      redactStrings(value, secrets);
+    if (typeof value !== "string") redact(value, { ...state, quoting, depth: depth + 1 });
+    else if (!leaks(value)) continue;
+    else if (target instanceof Error && key === "message") {
+      setMessage(target, depth > 0 ? LEFT_OUT : `${request.operation} failed at ${request.url}: ${LEFT_OUT}`);
+    } else {
+      Reflect.set(target, key, LEFT_OUT);
     }
   }
+  // A field's name is the server's word as well.
+  if (target instanceof SoapFaultError && Object.keys(target.fields).some(leaks)) {
+    Reflect.set(target, "fields", {});
+  }
+}
+
+/** The stack begins with the message, as it was. */
+function setMessage(error: Error, message: string): void {
+  const frames = error.stack?.split("\n").filter((line) => /^ {4}at /.test(line)) ?? [];
+  error.message = message;
+  error.stack = [`${error.name}: ${message}`, ...frames].join("\n");
 }

@@ -34,11 +34,14 @@ interface Flight {
   readonly leaving: Map<AbortSignal, (() => void)[]>;
 }
 
-/** Credentials that were refused once are refused again, and count towards the lock-out. */
+/** Credentials that were refused once are refused again, and passwords count towards the lock-out. */
 const HOPELESS: ReadonlySet<string> = new Set([
   "AUTHENTICATION_FAILED",
   "ACCOUNT_LOCKED",
   "PASSWORD_EXPIRED",
+  "FAILED_CHECK",
+  "INVALID_SECURITY_TOKEN",
+  "UNSUPPORTED_SECURITY_TOKEN",
   "GRANT_REFUSED",
 ]);
 
@@ -48,9 +51,12 @@ const RETRY_MS = 10_000;
 /**
  * Hands out a valid token whenever one is asked for. A token near its end is renewed, else issued anew; when neither
  * works and the old one is still valid, that is handed out. However many ask at once, one request is under way.
- * Nothing happens between calls: no timer is set.
+ * Nothing happens between calls: no timer is set. Where the renewal was refused because the account is locked or its
+ * password has expired, none is issued anew.
  *
- * Refused credentials fail the call, are not tried again for it, and not ahead of a token's end either.
+ * Refused credentials (a wrong or expired password, a locked account, a wrong certificate) are not presented again,
+ * for that is how accounts get locked: once the token in hand has ended, every call fails with the first refusal, the
+ * same error object, and the server is not asked until `invalidate()` says that something has changed.
  *
  * @example
  * const tokens = TokenSource.of(sts, { credential, holderOfKey, renewable: true });
@@ -61,6 +67,10 @@ export class TokenSource {
   readonly #now: () => number;
   #held: Held | undefined;
   #flight: Flight | undefined;
+  /** The refusal of the credentials, which stands until the source is told to forget it. */
+  #refusal: { readonly error: unknown } | undefined;
+  /** How often it was told so: what was asked for before tells nothing any more. */
+  #epoch = 0;
 
   /** @throws InvalidArgumentError for a `renewAheadSeconds` that is no number of at least 0. */
   constructor(options: TokenSourceOptions) {
@@ -90,22 +100,35 @@ export class TokenSource {
   /**
    * A token that is valid now, and for a while yet.
    *
-   * @throws AbortedError when the caller's signal fires; else what the request for a token throws.
+   * @throws AbortedError when the caller's signal fires; else what the request for a token throws, or threw when it
+   *   was refused for the credentials.
    */
   async token(options: { readonly signal?: AbortSignal | undefined } = {}): Promise<SamlToken> {
     const { signal } = options;
     if (signal?.aborted) throw aborted(signal);
     if (this.#held && this.#now() < this.#held.refreshAt) return this.#held.token;
+    if (this.#refusal) {
+      if (this.#held && this.#isValid(this.#held)) return this.#held.token;
+      throw this.#refusal.error;
+    }
     this.#flight ??= this.#depart();
     return this.#wait(this.#flight, signal);
   }
 
   /**
    * Forgets the token in hand, so that the next call asks for another: for one that a server refused. Given a token,
-   * does so only if that is the one in hand, so that of many callers who were refused one asks anew.
+   * does so only if that is the one in hand, so that of many callers who were refused one asks anew. Given none, also
+   * forgets that the credentials were refused: to be called when they were corrected, or the account unlocked.
    */
   invalidate(token?: SamlToken): void {
     if (token === undefined || token === this.#held?.token) this.#held = undefined;
+    if (token !== undefined) return;
+    this.#refusal = undefined;
+    this.#epoch++;
+  }
+
+  #isValid(held: Held | undefined): boolean {
+    return held !== undefined && this.#now() < held.endsAt;
   }
 
   #depart(): Flight {
@@ -141,12 +164,18 @@ export class TokenSource {
   }
 
   async #refresh(held: Held | undefined, signal: AbortSignal): Promise<SamlToken> {
-    const stillValid = (): boolean => held !== undefined && held === this.#held && this.#now() < held.endsAt;
+    const stillValid = (): boolean => held === this.#held && this.#isValid(held);
+    const epoch = this.#epoch;
     try {
       const token = await this.#obtain(held && stillValid() ? held.token : undefined, signal);
-      if (!signal.aborted) this.#held = this.#hold(token);
+      if (!signal.aborted) {
+        this.#held = this.#hold(token);
+        this.#refusal = undefined;
+      }
       return token;
     } catch (error) {
+      // Though nobody waits any more: the server has counted it.
+      if (isHopeless(error) && epoch === this.#epoch) this.#refusal = { error };
       if (held === undefined || signal.aborted || !stillValid()) throw error;
       // Nothing is lost yet. Credentials that were refused are not presented again before it is.
       held.refreshAt = isHopeless(error) ? held.endsAt : Math.min(held.endsAt, this.#now() + RETRY_MS);
@@ -161,7 +190,8 @@ export class TokenSource {
       try {
         return await renew(old, signal);
       } catch (error) {
-        if (signal.aborted) throw error;
+        // Renewal is asked for by the key: its refusal is one of the token, unless the account itself is named.
+        if (signal.aborted || isOfAccount(error)) throw error;
       }
     }
     return issue(signal);
@@ -199,6 +229,13 @@ function onAbort(flight: Flight, signal: AbortSignal, leave: () => void): void {
 
 function isHopeless(error: unknown): boolean {
   return error instanceof VsphereSsoError && HOPELESS.has(error.code);
+}
+
+/** Says of the account that no other request will fare better, and that each may count against it. */
+function isOfAccount(error: unknown): boolean {
+  return (
+    error instanceof VsphereSsoError && (error.code === "ACCOUNT_LOCKED" || error.code === "PASSWORD_EXPIRED")
+  );
 }
 
 function aborted(signal: AbortSignal): AbortedError {

@@ -139,6 +139,57 @@ describe("credentials of the environment", () => {
     }
   });
 
+  it.each<[string, string | undefined, string, string | undefined]>([
+    ["of the family's host", undefined, "https://VC01.corp.example./lookupservice/sdk", undefined],
+    [
+      "of another port of it",
+      "vc01.corp.example",
+      "https://vc01.corp.example:7444/lookupservice/sdk",
+      undefined,
+    ],
+    [
+      "of another host",
+      undefined,
+      "https://psc.evil.example/lookupservice/sdk",
+      "psc.evil.example, which --lookup-url names",
+    ],
+    [
+      "of another host beside the server",
+      "vc01.corp.example",
+      "https://vc01.corp.example.evil.example/",
+      "vc01.corp.example.evil.example, which --lookup-url names",
+    ],
+    [
+      "of another host by http",
+      "vc01.corp.example",
+      "http://127.0.0.1:1/",
+      "127.0.0.1, which --lookup-url names",
+    ],
+    ["that hides its host", undefined, "https://vc01.corp.example@evil.example/", "what --lookup-url names"],
+    ["that is none", undefined, "vc01.corp.example:x", "what --lookup-url names"],
+    ["of the own host, not of the server named", "vc02", "https://vc01.corp.example/", "vc02"],
+  ])("heed a Lookup Service %s", (_, word, url, other) => {
+    const govc = { GOVC_URL: "vc01.corp.example", GOVC_USERNAME: "u", GOVC_PASSWORD: "S3cret" };
+    const vsphere = { VSPHERE_SERVER: "vc01.corp.example", VSPHERE_USER: "u", VSPHERE_PASSWORD: "S3cret" };
+    for (const env of [govc, vsphere]) {
+      const { user, password, withheld } = environmentCredentials(
+        { env, flags: { "lookup-url": url } },
+        word,
+      );
+      if (other === undefined)
+        expect({ user, password, withheld }).toEqual({ user: "u", password: "S3cret" });
+      else {
+        expect({ user, password }).toEqual({});
+        expect(withheld).toMatch(
+          /^the credentials of \w+_\* are for vc01\.corp\.example and are not sent to /,
+        );
+        expect(withheld?.endsWith(` to ${other}`)).toBe(true);
+      }
+    }
+    const own = { VSSO_SERVER: "vc01.corp.example", VSSO_USER: "u" };
+    expect(environmentCredentials({ env: own, flags: { "lookup-url": url } }, word).user).toBe("u");
+  });
+
   it("are the family's own when the command line names no server", () => {
     const env = { GOVC_URL: "vc01", GOVC_USERNAME: "u", GOVC_PASSWORD: "p" };
     expect(environmentCredentials({ env, flags: {} }, undefined)).toMatchObject({ user: "u", password: "p" });
@@ -175,6 +226,31 @@ describe("a password", () => {
     ["of a terminal", async () => ({ stdin: typing("S3cret\r") })],
     ["of a terminal, corrected", async () => ({ stdin: typing("x\u0015S3crr\u007f\u007fret\b", "t\n") })],
     ["of a terminal, with keys that mean nothing", async () => ({ stdin: typing("S3\u001acr\u0000et\r") })],
+    [
+      "of a terminal, with arrows and other keys without a character",
+      async () => ({
+        stdin: typing(
+          "S\u001b[A3\u001b[1;5Dc\u001bOPr\u001b[3~e\u001b[[At\u001bO5Q\u001b\u001b[C\u009bB\u008fA\r",
+        ),
+      }),
+    ],
+    [
+      "of a terminal, with an arrow in pieces",
+      async () => ({ stdin: typing("S3\u001b", "[", "1;", "5", "Acr\u001b", "OAet", "\r") }),
+    ],
+    ["of a terminal, with Alt and a character", async () => ({ stdin: typing("S3\u001bxcret\r") })],
+    ["of a terminal, with the key Esc", async () => ({ stdin: typing("S3\u001b", "cret\u001b\r") })],
+    [
+      "of a terminal, pasted between marks",
+      async () => ({ stdin: typing("\u001b[200~S3cret\u001b[201~\r") }),
+    ],
+    [
+      "of a terminal that answers a question nobody asked",
+      async () => ({
+        stdin: typing("S3\u001b]11;rgb:0/0/0\u001b\\\u001b]0;t\u0007\u001bP1$r0m\u001b\\cret\r"),
+      }),
+    ],
+    ["of a terminal, ended within a sequence", async () => ({ stdin: typing("S3cret\u001b[1\r") })],
   ])("%s", async (_, setting) => {
     expect(await password("me@corp", await setting())).toBe("S3cret");
   });
@@ -207,6 +283,7 @@ describe("a password", () => {
   it.each<[string, FakeTerminal]>([
     ["Ctrl-C", typing("S3\u0003")],
     ["Ctrl-D", typing("\u0004")],
+    ["Ctrl-C within a sequence", typing("S3\u001b]x\u0003")],
     ["the end of the terminal", new FakeTerminal().end() as unknown as FakeTerminal],
   ])("is not waited for after %s", async (_, stdin) => {
     await expect(password("me", { stdin })).rejects.toMatchObject({ code: "ABORTED" });

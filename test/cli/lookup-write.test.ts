@@ -4,6 +4,7 @@ import { Readable } from "node:stream";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { registrationDiff } from "../../src/cli/output/registration-diff.ts";
 import { type Simulator, type SimulatorSolutionUser, startSimulator } from "../../src/simulator/index.ts";
+import { assertionXml } from "../sts/assertions.ts";
 import { authority, type CliOptions, type CliResult, jsonError, temporaryFolder, vsso } from "./host.ts";
 import { typing } from "./terminal.ts";
 
@@ -260,6 +261,53 @@ describe("with --yes", () => {
       expect(missing).toMatchObject({ code: 1, out: "" });
       expect(jsonError(missing).code).toBe("ENTRY_NOT_FOUND");
     }
+  });
+
+  it("create makes up an ID where none is given, shows it, and none before --yes", async () => {
+    const { serviceId: _, ...fields } = SPEC;
+    const data = JSON.stringify(fields);
+    const dry = await lookup(["create", "-d", data]);
+    expect(dry).toMatchObject({ code: 2, out: "" });
+    expect(dry.err.split("\n")).toContain("+ serviceId: (a new UUID)");
+    const { code, out } = await write(["create", "-d", data]);
+    expect(code).toBe(0);
+    const id = /^created ([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\n$/.exec(out)?.[1] ?? "";
+    expect(await registered(id)).toMatchObject({ ...fields, serviceId: id });
+    const json = await write(["create", "-d", data], "-o", "json");
+    const { after } = JSON.parse(json.out) as { after: { serviceId: string } };
+    expect(await registered(after.serviceId)).toMatchObject({ serviceId: after.serviceId });
+    expect(after.serviceId).not.toBe(id);
+    for (const serviceId of ["", null]) {
+      const wrong = await write(["create", "-d", JSON.stringify({ ...fields, serviceId })], "-o", "json");
+      expect(wrong).toMatchObject({ code: 2, out: "" });
+      expect(jsonError(wrong).message).toContain("serviceId");
+    }
+  });
+
+  it.each([
+    ["long ago", new Date("2026-01-01T00:00:00Z"), 0],
+    // The server decides within the tolerance of clocks; it trusts this token's issuer neither way.
+    ["a minute ago", new Date(Date.now() - 660_000), 1],
+  ])("a token that expired %s is told to have, exit code 3", async (_, issuedAt, asked) => {
+    const token = await fileOf(assertionXml({ issuedAt, lifetimeSeconds: 600 }));
+    const [existing] = await listOf("cs.vapi");
+    const before = writeOperations().length;
+    const argv = ["--yes", "--token", token, "-o", "json"];
+    const result = await lookup(["delete", existing!.serviceId], argv);
+    expect(result).toMatchObject({ code: 3, out: "" });
+    expect(jsonError(result)).toMatchObject({
+      code: "TOKEN_EXPIRED",
+      message: expect.stringContaining("the token of --token expired at 2026-"),
+      hint: expect.stringContaining("vsso token issue"),
+    });
+    expect(writeOperations().length - before).toBe(asked);
+    // One that has not expired is refused for what it is.
+    const forged = await lookup(
+      ["delete", existing!.serviceId],
+      ["--yes", "--token", await fileOf(assertionXml()), "-o", "json"],
+    );
+    expect(forged.code).toBe(1);
+    expect(jsonError(forged).code).not.toBe("TOKEN_EXPIRED");
   });
 
   it("set does not pretend to change what it cannot", async () => {

@@ -136,7 +136,14 @@ describe("the program", () => {
       async (signal) => {
         const { child, finished, firstLine } = start(["simulate", "-o", "json"]);
         const line = JSON.parse(await firstLine) as StartLine;
-        expect(Object.keys(line)).toEqual(["servers", "caFile", "ssoDomain", "users"]);
+        expect(Object.keys(line)).toEqual([
+          "servers",
+          "caFile",
+          "ssoDomain",
+          "users",
+          "solutionUsers",
+          "stsSigningCaFile",
+        ]);
         expect(line.servers).toHaveLength(3);
         expect(statSync(dirname(line.caFile)).mode & 0o077).toBe(0);
         // The end of stdin is nothing to it.

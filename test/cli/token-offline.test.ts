@@ -194,8 +194,8 @@ describe("vsso token inspect", () => {
     expect(asked).toMatchObject({ code: 2, out: "" });
     expect(asked.err).toContain("no token is given");
     const large = await vsso(["token", "inspect", await fileOf(Buffer.alloc(50_000_000, " "))]);
-    expect(large).toMatchObject({ code: 2, out: "" });
-    expect(large.err).toContain("larger than 4 MiB");
+    expect(large).toMatchObject({ code: 1, out: "" });
+    expect(large.err).toMatch(/^error\[TOKEN_MALFORMED\]: .*larger than 4 MiB\n/);
   });
 });
 
@@ -245,6 +245,23 @@ describe("vsso token verify", () => {
     });
   });
 
+  it("tells whether the anchor is the signing certificate or an authority", async () => {
+    const warning = " (an authority: any certificate it issued could have signed)\n";
+    const anchorOf = (to: RsaIdentity) =>
+      `anchor     ${to.certificate.subject} ${to.certificate.fingerprint256}`;
+    expect((await verify(bearer, [authority.cert], "--at", NOW)).out).toContain(
+      `${anchorOf(authority)}${warning}`,
+    );
+    expect((await verify(bearer, [signer.cert], "--at", NOW)).out).toContain(`${anchorOf(signer)}\n`);
+    for (const [to, anchoredBy] of [
+      [authority, "authority"],
+      [signer, "signing-certificate"],
+    ] as const) {
+      const { out } = await verify(bearer, [to.cert], "--at", NOW, "-o", "json");
+      expect(JSON.parse(out)).toMatchObject({ verified: true, anchoredBy });
+    }
+  });
+
   it("takes a byte order mark, an XML declaration and white space around the assertion, from stdin too", async () => {
     const around = `\uFEFF<?xml version="1.0" encoding="UTF-8"?>\r\n${bearer}\r\n`;
     expect((await verify(around, [signer.cert], "--at", NOW)).code).toBe(0);
@@ -265,7 +282,7 @@ describe("vsso token verify", () => {
     expect(await at("2026-01-31T13:05:00Z")).toBe(1);
   });
 
-  it.each<[string, string, (token: string) => string | Promise<string>, string[]]>([
+  it.each<[string, string, (token: string) => string | Buffer | Promise<string>, string[]]>([
     ["one that expired", "expired", (token) => token, []],
     ["one byte changed", "digest-mismatch", (token) => token.replace("alice@", "Alice@"), ["--at", NOW]],
     [
@@ -277,6 +294,7 @@ describe("vsso token verify", () => {
     ["another audience", "audience-mismatch", (token) => token, ["--at", NOW, "--audience", "urn:me"]],
     ["text", "malformed", () => "hello", ["--at", NOW]],
     ["nothing", "malformed", () => "", ["--at", NOW]],
+    ["50 MB", "malformed", () => Buffer.alloc(50_000_000, " "), ["--at", NOW]],
   ])("refuses %s, exit code 1: %s", async (_, reason, change, options) => {
     const token = await change(bearer);
     const text = await verify(token, [authority.cert], ...options);
@@ -310,6 +328,14 @@ describe("vsso token verify", () => {
     ["no anchor", [], "needs the certificates"],
     ["a time that is none", ["--anchor", "/dev/null", "--at", "yesterday"], "--at yesterday is no time"],
     ["a date that is none", ["--anchor", "/dev/null", "--at", "2026-02-31T12:00:00"], "is no time"],
+    [
+      "a day that does not exist",
+      ["--anchor", "/dev/null", "--at", "2026-02-30T00:00:00Z"],
+      "--at 2026-02-30T00:00:00Z is no time",
+    ],
+    ["a month that does not exist", ["--anchor", "/dev/null", "--at", "2026-13-01T00:00:00Z"], "is no time"],
+    ["an hour that does not exist", ["--anchor", "/dev/null", "--at", "2026-01-31T24:00:00Z"], "is no time"],
+    ["a leap day of another year", ["--anchor", "/dev/null", "--at", "2025-02-29T00:00:00Z"], "is no time"],
     ["a tolerance that is none", ["--anchor", "/dev/null", "--tolerance", "-1"], "--tolerance"],
     ["a tolerance of a year", ["--anchor", "/dev/null", "--tolerance", "31536000"], "--tolerance 31536000"],
     ["an anchor that is missing", ["--anchor", "/nonexistent"], "cannot read the anchor from /nonexistent"],

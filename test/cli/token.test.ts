@@ -127,15 +127,50 @@ describe("vsso token issue", () => {
 
   it("asks for what the options say", async () => {
     const token = parse(
-      await asAdmin(
-        ...["--lifetime", "120", "--renewable", "--delegatable"],
-        ...["--audience", "urn:a", "--audience", "urn:b", "-o", "json"],
+      await issue(
+        [
+          ...["--user", admin.username, "--hok", ...(await strangerFiles())],
+          ...["--lifetime", "120", "--renewable", "--delegatable"],
+          ...["--audience", "urn:a", "--audience", "urn:b", "-o", "json"],
+        ],
+        { env: { VSSO_PASSWORD: admin.password } },
       ),
     );
     expect(Date.parse(token.notOnOrAfter) - Date.parse(token.notBefore)).toBe(120_000);
     expect(token).toMatchObject({ renewable: true, delegatable: true, renewCount: 10, delegationCount: 10 });
     const { out } = await vsso(["token", "inspect", await fileOf(token.token), "-o", "json"]);
     expect(JSON.parse(out)).toMatchObject({ audiences: ["urn:a", "urn:b"] });
+  });
+
+  it("says that a bearer token is renewed by nobody, and gives it out", async () => {
+    const { code, out, err } = await asAdmin("--renewable");
+    expect(code).toBe(0);
+    expect(out).toMatch(/^<saml2:Assertion/);
+    expect(err).toBe("warning: the STS renews no bearer token, whatever --renewable asks for: add --hok\n");
+  });
+
+  it.each(["2592000", "3155760000"])(
+    "asks for a lifetime of %s s, and says what is granted",
+    async (seconds) => {
+      const { code, err } = await issue(["--hok", ...keyOf(solution), "--lifetime", seconds]);
+      expect(code).toBe(0);
+      expect(err).toBe(
+        seconds === "2592000"
+          ? ""
+          : `warning: a lifetime of ${seconds} s was asked for, 2592000 s are granted\n`,
+      );
+    },
+  );
+
+  it("says why the key of a solution user is none for a person", async () => {
+    const result = await issue(["--hok", ...keyOf(solution), "--user", admin.username, "-o", "json"], {
+      env: { VSSO_PASSWORD: admin.password },
+    });
+    expect(result).toMatchObject({ code: 1, out: "" });
+    expect(jsonError(result)).toMatchObject({
+      code: "INVALID_REQUEST",
+      hint: expect.stringContaining("give another certificate with it (a self-signed one will do)"),
+    });
   });
 
   it("says when less is granted than was asked", async () => {
@@ -189,6 +224,54 @@ describe("vsso token issue", () => {
     expect(simulator.requests.length).toBe(before);
     const own = { ...env, GOVC_URL: `https://${server}`, GOVC_PASSWORD: admin.password };
     expect((await issue([], { env: own })).code).toBe(0);
+  });
+
+  describe("--lookup-url", () => {
+    let stranger: Simulator;
+    beforeAll(async () => {
+      stranger = await startSimulator({ nodes: 1 });
+    });
+    afterAll(() => stranger.close());
+
+    it("of another host than the family's server is sent none of its credentials", async () => {
+      const url = `${stranger.servers[0]?.url}/lookupservice/sdk`;
+      const env = { GOVC_URL: "vc01.sim.example", GOVC_USERNAME: admin.username, GOVC_PASSWORD: "S3cret" };
+      const before = [simulator, stranger].map(({ requests }) => requests.length);
+      for (const argv of [
+        [],
+        ["vc01.sim.example"],
+        ["--user", admin.username],
+        ["--server", "vc01.sim.example"],
+      ]) {
+        const all = ["token", "issue", ...argv, "--lookup-url", url, "--ca", stranger.caFile];
+        const { code, out, err } = await vsso(all, { env });
+        expect({ code, out }).toEqual({ code: 2, out: "" });
+        expect(err).toContain(
+          "; the credentials of GOVC_* are for vc01.sim.example and are not sent to 127.0.0.1, which --lookup-url names\n",
+        );
+        expect(err).not.toContain("S3cret");
+      }
+      const keys = {
+        GOVC_URL: "vc01.sim.example",
+        GOVC_CERTIFICATE: solution.certFile,
+        GOVC_PRIVATE_KEY: solution.keyFile,
+      };
+      const hok = await vsso(["token", "issue", "--hok", "--lookup-url", url], { env: keys });
+      expect(hok).toMatchObject({
+        code: 2,
+        err: expect.stringContaining("not sent to 127.0.0.1, which --lookup-url"),
+      });
+      expect([simulator, stranger].map(({ requests }) => requests.length)).toEqual(before);
+    });
+
+    it("of the family's own host, whatever the port, is asked with them", async () => {
+      const url = `${simulator.servers[1]?.url}/lookupservice/sdk`;
+      const env = { GOVC_URL: server, GOVC_USERNAME: admin.username, GOVC_PASSWORD: admin.password };
+      expect(await vsso(["token", "issue", ...ca, "--lookup-url", url], { env })).toMatchObject({
+        code: 0,
+        err: "",
+      });
+    });
   });
 
   describe("--hok", () => {
@@ -339,7 +422,7 @@ describe("vsso token issue", () => {
 
   describe("is refused with exit code 3 for", () => {
     it.each<[string, object, string, string]>([
-      ["a wrong password", {}, "wrong", "AUTHENTICATION_FAILED"],
+      ["a wrong password", {}, "Wr0ng-one", "AUTHENTICATION_FAILED"],
       ["a locked account", { lockedAccounts: ["operator@vsphere.local"] }, "", "ACCOUNT_LOCKED"],
       ["an expired password", { expiredPasswords: ["operator@vsphere.local"] }, "", "PASSWORD_EXPIRED"],
     ])("%s, once, without showing it", async (_, faults, password, code) => {
@@ -400,6 +483,13 @@ describe("vsso token issue", () => {
     ["a certificate without --hok", () => ["--user", "a@b", ...keyOf(solution)], "--cert is of use for"],
     ["a token without its key", () => ["--token", "t.xml"], "--token needs the certificate"],
     ["a user and a token", () => ["--user", "a@b", "--token", "t.xml"], "exclude each other"],
+    ["a key without --hok", () => ["--user", "a@b", "--key", solution.keyFile], "--key is of use for"],
+    ["--out to stdout", () => ["--user", "a@b", "--out", "-"], "--out - names no file"],
+    [
+      "a lifetime beyond all dates",
+      () => ["--user", "a@b", "--lifetime", "3155760001"],
+      "--lifetime 3155760001",
+    ],
     ["a lifetime of nothing", () => ["--user", "a@b", "--lifetime", "0"], "--lifetime 0"],
     ["a lifetime that is none", () => ["--user", "a@b", "--lifetime", "1h"], "--lifetime 1h"],
     [
@@ -491,7 +581,7 @@ describe("vsso token renew", () => {
       "a bearer token",
       1,
       "TOKEN_UNUSABLE",
-      async () => ["--token", await fileOf(parse(await asAdmin("--renewable", "-o", "json")).token)],
+      async () => ["--token", await fileOf(parse(await asAdmin("-o", "json")).token)],
     ],
     [
       "the key of another one",
@@ -511,7 +601,13 @@ describe("vsso token renew", () => {
     ],
     ["no key", 2, "USAGE", async () => ["--token", await fileOf((await renewable()).token)]],
     ["no token", 2, "USAGE", async () => keyOf(solution)],
-    ["an empty token", 2, "USAGE", async () => ["--token", await fileOf(""), ...keyOf(solution)]],
+    ["an empty token", 1, "TOKEN_MALFORMED", async () => ["--token", await fileOf(""), ...keyOf(solution)]],
+    [
+      "what is too large for a token",
+      1,
+      "TOKEN_MALFORMED",
+      async () => ["--token", await fileOf(Buffer.alloc(5_000_000, " ")), ...keyOf(solution)],
+    ],
     ["no assertion", 1, "TOKEN_MALFORMED", async () => ["--token", await fileOf("hi"), ...keyOf(solution)]],
   ])("with %s is refused here, exit code %i", async (_, exit, code, options) => {
     const argv = await options();
@@ -554,9 +650,11 @@ describe("vsso token validate", () => {
 
   it("needs a token, and one that is one", async () => {
     expect((await vsso(["token", "validate", server, ...ca])).code).toBe(2);
-    const hello = await vsso(["token", "validate", server, ...ca, "--token", await fileOf("hello")]);
-    expect(hello.code).toBe(1);
-    expect(hello.err).toMatch(/^error\[TOKEN_MALFORMED\]: /);
+    for (const text of ["hello", "", "\n"]) {
+      const wrong = await vsso(["token", "validate", server, ...ca, "--token", await fileOf(text)]);
+      expect(wrong.code).toBe(1);
+      expect(wrong.err).toMatch(/^error\[TOKEN_MALFORMED\]: /);
+    }
   });
 });
 

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
+import { repeatsSecret } from "../../src/net/secret-words.ts";
 import { oauthError } from "../../src/oauth/refusal.ts";
-import { repeatsSecret, serverWords } from "../../src/oauth/words.ts";
+import { serverWords } from "../../src/oauth/words.ts";
 
 const LEFT_OUT = "the server's words are left out: they repeat a secret";
 const SECRET = "S3 <c>r\"é&t'/+?";

@@ -401,9 +401,9 @@ describe("a fault", () => {
       namespace: "",
       local: "ServerFaultCode",
     });
-    expect(fault('<faultcode xmlns="urn:d">Code</faultcode>').faultCode).toEqual({
+    expect(fault("<faultcode>undeclared:Code</faultcode>").faultCode).toEqual({
       namespace: "",
-      local: "",
+      local: "Code",
     });
   });
 
@@ -412,7 +412,7 @@ describe("a fault", () => {
     "<faultstring/>",
     "<detail/>",
     "<detail>text</detail>",
-    '<faultstring xmlns="urn:evil">no</faultstring>',
+    '<reason xmlns="urn:other">no</reason>',
   ])("may lack everything: %j", (content) => {
     expect(fault(content)).toEqual({
       faultCode: { namespace: "", local: "" },
@@ -444,6 +444,24 @@ describe("a fault", () => {
       faultCode: { local: "Client" },
       faultString: "x",
     });
+  });
+
+  test("is read whatever the default namespace that qualifies its parts", () => {
+    for (const namespace of [SOAP, "urn:d"]) {
+      const read = decodeEnvelope(
+        `<s:Envelope xmlns:s="${SOAP}" xmlns="${namespace}"><s:Body><s:Fault><faultcode>Code</faultcode><faultstring>x</faultstring><faultactor>y</faultactor><detail><a/></detail></s:Fault></s:Body></s:Envelope>`,
+        untyped,
+        "List",
+      );
+      expect(read).toMatchObject({
+        kind: "fault",
+        fault: {
+          faultCode: { namespace, local: "Code" },
+          faultString: "x",
+          detail: { namespace, local: "a" },
+        },
+      });
+    }
   });
 });
 

@@ -168,6 +168,14 @@ describe("an answer that is none", () => {
     expect(error).toMatchObject({ code: "RESPONSE_NOT_SOAP" });
   });
 
+  test("with a processing instruction is told to be that", async () => {
+    const answer = `<?xml version="1.0"?><?xml-stylesheet href="x"?>${envelope("<x/>")}`;
+    const error = await refusal(answer);
+    expect(error).toMatchObject({ code: "RESPONSE_NOT_SOAP" });
+    expect(error.message).toContain("XML with a processing instruction, which is refused (HTTP 200): ");
+    expect((await refusal("<x>")).message).not.toContain("instruction");
+  });
+
   test("is a page under another status whatever its encoding", async () => {
     const error = await refusal(Buffer.from("Gateway indisponibl\u00e9", "latin1"), {}, 502);
     expect(error).toMatchObject({ code: "HTTP_STATUS", status: 502 });

@@ -68,6 +68,41 @@ describe("a token in an answer", () => {
     expect(assertionVerifies(assertion, other)).toBe(true);
   });
 
+  test("is the one granted, whatever other assertions stand around it, and however its ID is written", async () => {
+    const other = assertionXml({ subject: "mallory" });
+    const mine = assertionXml();
+    const id = /ID="(_[^"]*)"/.exec(mine)?.[1] ?? "";
+    const written = [
+      mine,
+      mine.replace(`ID="${id}"`, `ID='&#95;${id.slice(1)}'`),
+      mine.replace(`ID="${id}"`, `ID\n=\t"${id}"`),
+    ];
+    const decoy = other.replace(/ ID="[^"]*"/, ` ID="_2" Consent=" ID='${id}' "`);
+    const response = "<wst:RequestSecurityTokenResponse>";
+    const requested = "<wst:RequestedSecurityToken>";
+    for (const assertion of written) {
+      const around = [
+        token(assertion).replace("<S:Body>", `<S:x>${decoy}</S:x><S:Body>`),
+        token(assertion).replace("</wsse:Security>", `${decoy}</wsse:Security>`),
+        token(assertion).replace(response, `${response}<wst:Other>${decoy}</wst:Other>`),
+        token(assertion).replace(
+          response,
+          `${response}<wst:Other>${requested.replace(">", "/>")}</wst:Other>`,
+        ),
+        token(assertion).replace(
+          response,
+          `<o>${requested}${decoy}</wst:RequestedSecurityToken></o>${response}`,
+        ),
+        token(assertion, `<wst:Other>${decoy}</wst:Other>`),
+      ];
+      for (const answer of around) {
+        const taken = await answered(answer);
+        expect(taken.assertion).toBe(assertion);
+        expect(taken.info.id).toBe(id);
+      }
+    }
+  });
+
   test("may be of any prefix", async () => {
     const { assertion } = await answered(token(assertionXml().replaceAll("saml2", "S")));
     expect(assertion).toMatch(/^<S:Assertion xmlns:S="urn:oasis/);
@@ -115,11 +150,6 @@ describe("an answer that grants nothing usable", () => {
       "another type",
       token(assertionXml(), "<wst:TokenType>urn:oasis:names:tc:SAML:1.0:assertion</wst:TokenType>"),
       /type "urn:oasis:names:tc:SAML:1.0:assertion" instead/,
-    ],
-    [
-      "another assertion before it",
-      token(assertionXml()).replace("<S:Body>", `<S:x>${assertionXml()}</S:x><S:Body>`),
-      /another assertion before/,
     ],
     [
       "a header that must be understood",

@@ -62,6 +62,9 @@ describe("a bearer token for a user and password", () => {
     expect(names(security)).toEqual(["Timestamp", "UsernameToken"]);
     expect(textAt(security, "UsernameToken", "Username")).toBe(alice.username);
     expect(textAt(security, "UsernameToken", "Password")).toBe(alice.password);
+    expect(attribute(must(at(security, "UsernameToken", "Password")), "", "Type")).toBe(
+      "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-username-token-profile-1.0#PasswordText",
+    );
     expect(names(request)).toEqual([
       "TokenType",
       "RequestType",
@@ -257,7 +260,10 @@ describe("a holder-of-key token", () => {
       certificate: holder.certificate,
       sign: () => Promise.reject(new Error("the token was removed")),
     };
-    await expect(sts.client.issue({ credential: broken })).rejects.toThrow("the token was removed");
+    await expect(sts.client.issue({ credential: broken })).rejects.toMatchObject({
+      code: "SIGNER_FAILED",
+      cause: { message: "the token was removed" },
+    });
     expect(sts.server.requests).toHaveLength(0);
   });
 

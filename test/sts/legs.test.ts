@@ -120,6 +120,37 @@ describe("SPNEGO", () => {
     expect(sts.server.requests.length).toBeLessThanOrEqual(10);
   });
 
+  test.each([
+    ["at once", false],
+    ["after further legs", true],
+  ])("that would prove the server fails where it sends no last leg: a token %s", async (_name, legged) => {
+    const sts = await startSts((_request, message) =>
+      legged && !isChallenge(message)
+        ? responding(leg("answer"), ` Context="${contextOf(message)}"`)
+        : granted(assertionXml()),
+    );
+    const spnego = mechanism();
+    const error = await failure(sts.client.issue({ credential: { spnego } }));
+    expect(error).toMatchObject({
+      code: "RESPONSE_UNEXPECTED",
+      message: expect.stringContaining("without a last leg"),
+      hint: expect.stringContaining("lastLegOptional"),
+    });
+    expect(spnego.heard.join()).not.toContain("end");
+  });
+
+  test("takes a token without a last leg where none is needed, and checks one that comes all the same", async () => {
+    const answers = [
+      granted(assertionXml()),
+      granted(assertionXml()).replace("<wst:Lifetime", `${leg("last")}<wst:Lifetime`),
+    ];
+    const sts = await startSts(() => answers.shift() ?? "");
+    const spnego = { ...mechanism(), lastLegOptional: true };
+    await sts.client.issue({ credential: { spnego } });
+    await sts.client.issue({ credential: { spnego } });
+    expect(spnego.heard).toEqual([undefined, undefined, "end: last"]);
+  });
+
   test("fails with the mechanism's error, and with the server's", async () => {
     const sts = await startSts(() => stsFault(WST, "FailedAuthentication", "Invalid credentials"));
     const broken = { step: () => Promise.reject(new Error("no ticket")) };
@@ -207,7 +238,7 @@ describe("a SecurID passcode", () => {
     const error = await failure(
       sts.client.issue({ credential: { ...user, onChallenge: async () => "8765<4321" } }),
     );
-    expect(error.message).toContain("was sent [redacted]");
+    expect(error.message).toContain("words are left out");
     expect(JSON.stringify(error) + error.stack).not.toMatch(/8765|4321/);
   });
 

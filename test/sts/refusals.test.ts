@@ -209,6 +209,23 @@ describe("what no server would accept is refused before anything is sent", () =>
   });
 });
 
+test("a certificate that is out of its time says which clock to look at", async () => {
+  const hintOf = async (credential: { certificate: string; key: string }, clockOffsetMs: number) => {
+    const sts = await startSts(() => granted(bound()), { clockOffsetMs });
+    const error = await failure(sts.client.issue({ credential }));
+    expect(sts.server.requests).toHaveLength(0);
+    return String(error.hint);
+  };
+  expect(await hintOf(keyPair(early), 0)).toMatch(/^check this machine's clock, which says 20/);
+  expect(await hintOf(keyPair(expired), 0)).toMatch(/replace it, or check this machine's clock/);
+  const year = 365 * 86_400_000;
+  // Valid now, by this machine's clock.
+  expect(await hintOf(keyPair(holder), -20 * year)).toMatch(
+    /^check the server's clock, or the offset .* are dated 7300 days behind it$/,
+  );
+  expect(await hintOf(keyPair(holder), 25 * year)).toMatch(/or check the server's clock, .* ahead of it$/);
+});
+
 describe("the address of the STS", () => {
   test.each([
     ["vc01.corp.example", undefined, "https://vc01.corp.example/sts/STSService/vsphere.local"],
@@ -224,6 +241,7 @@ describe("the address of the STS", () => {
     ["https://vc/sts/STSService/vsphere.local/", "corp.local", "https://vc/sts/STSService/corp.local"],
     ["https://vc/sts/system-STSService/sdk", undefined, "https://vc/sts/system-STSService/sdk"],
     ["http://127.0.0.1:7080/sts/STSService", "a_b-c", "http://127.0.0.1:7080/sts/STSService/a_b-c"],
+    ["vc", "münchen.example", "https://vc/sts/STSService/m%C3%BCnchen.example"],
   ])("of %s with the domain %s is %s", (endpoint, ssoDomain, url) => {
     expect(new SecurityTokenService(endpoint, { ssoDomain }).url).toBe(url);
   });
@@ -240,6 +258,14 @@ describe("the address of the STS", () => {
     ["an empty domain", "vc", ""],
     ["a query in the domain", "vc", "a?b"],
     ["white space in the domain", "vc", "a b"],
+    ["NUL in the domain", "vc", "a\0b"],
+    ["a parameter in the domain", "vc", "a;b"],
+    ["a comma in the domain", "vc", "a,b"],
+    ["an ampersand in the domain", "vc", "a&b"],
+    ["an unseen character in the domain", "vc", "a\u200bb"],
+    ["half a character in the domain", "vc", "a\ud800"],
+    ["a line break behind the domain", "vc", "corp.local\n"],
+    ["something else than a domain", "vc", 7 as unknown as string],
     ["a user in the URL", "https://u:p@vc/sts/STSService", undefined],
     ["a user in the name", "u:p@vc", undefined],
     ["no server", "", undefined],

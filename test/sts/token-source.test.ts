@@ -1,6 +1,6 @@
 import { getEventListeners } from "node:events";
 import { beforeAll, describe, expect, test } from "vitest";
-import { AbortedError, StsFaultError, VsphereSsoError } from "../../src/errors.ts";
+import { AbortedError, type ErrorCode, StsFaultError, VsphereSsoError } from "../../src/errors.ts";
 import { SamlToken } from "../../src/saml/index.ts";
 import { TokenSource, type TokenSourceOptions } from "../../src/sts/index.ts";
 import type { RsaIdentity } from "../helpers/rsa.ts";
@@ -16,7 +16,7 @@ beforeAll(async () => {
 const bearer = (facts: AssertionFacts = {}): SamlToken => SamlToken.from(assertionXml(facts));
 const renewable = (facts: AssertionFacts = {}): SamlToken =>
   SamlToken.from(assertionXml({ holder, renewCount: 5, ...facts }), { holderOfKey: keyPair(holder) });
-const refused = (code: "AUTHENTICATION_FAILED" | "REQUEST_FAILED" = "REQUEST_FAILED"): StsFaultError =>
+const refused = (code: ErrorCode = "REQUEST_FAILED"): StsFaultError =>
   new StsFaultError(code, "no", { faultCode: { namespace: WST, local: "x" }, faultString: "no" });
 
 /** A source under a clock that the test sets, and what it asked for. */
@@ -137,6 +137,31 @@ describe("a source of tokens", () => {
     expect(calls).toEqual(["issue", "renew", "issue"]);
   });
 
+  test.each([
+    ["ACCOUNT_LOCKED", ["issue", "renew"]],
+    ["PASSWORD_EXPIRED", ["issue", "renew"]],
+    // Said of the token that was to be renewed, or of its key.
+    ["AUTHENTICATION_FAILED", ["issue", "renew", "issue"]],
+  ] as const)("after a renewal that was refused with %s has asked for %j", async (code, asked) => {
+    const { tokens, clock, calls } = source(async () => renewable(), {
+      renew: () => Promise.reject(refused(code)),
+    });
+    const first = await tokens.token();
+    clock.now += 500_000;
+    const second = await tokens.token();
+    expect(calls).toEqual(asked);
+    if (code === "AUTHENTICATION_FAILED") {
+      expect(second).not.toBe(first);
+      return;
+    }
+    expect(second).toBe(first);
+    clock.now += 200_000;
+    await expect(tokens.token()).rejects.toMatchObject({ code });
+    expect(calls).toEqual(asked);
+    tokens.invalidate();
+    expect(await tokens.token()).not.toBe(first);
+  });
+
   test("hands out the old token while it is valid when neither works, and does not ask at every call", async () => {
     let broken = false;
     const { tokens, clock, calls } = source(
@@ -174,10 +199,69 @@ describe("a source of tokens", () => {
     }
     expect(calls).toHaveLength(2);
     await expect(tokens.token()).rejects.toMatchObject({ code: "AUTHENTICATION_FAILED" });
-    expect(calls).toHaveLength(3);
+    expect(calls).toHaveLength(2);
     wrong = false;
+    tokens.invalidate();
+    await tokens.token();
+    expect(calls).toHaveLength(3);
+  });
+
+  test.each([
+    "AUTHENTICATION_FAILED",
+    "ACCOUNT_LOCKED",
+    "PASSWORD_EXPIRED",
+    "INVALID_SECURITY_TOKEN",
+    "UNSUPPORTED_SECURITY_TOKEN",
+    "FAILED_CHECK",
+  ] as const)("that was refused with %s asks no more until it is told to", async (code) => {
+    let error: StsFaultError | undefined = refused(code);
+    const { tokens, clock, calls } = source(async () => {
+      if (error) throw error;
+      return bearer();
+    });
+    for (let call = 0; call < 20; call++) {
+      expect(await failure(tokens.token())).toBe(error);
+      clock.now += 1_000_000;
+    }
+    // A token that was handed out before is no word about the credentials.
+    tokens.invalidate(bearer());
+    expect(await failure(tokens.token())).toBe(error);
+    expect(calls).toHaveLength(1);
+    tokens.invalidate();
+    expect(await failure(tokens.token())).toBe(error);
+    expect(calls).toHaveLength(2);
+    tokens.invalidate();
+    error = undefined;
+    expect((await tokens.token()).kind).toBe("bearer");
+    clock.now += 1_000_000;
     await tokens.token();
     expect(calls).toHaveLength(4);
+  });
+
+  test("does not ask when the token in hand is refused after the credentials were", async () => {
+    let wrong = false;
+    const { tokens, clock, calls } = source(async () => {
+      if (wrong) throw refused("ACCOUNT_LOCKED");
+      return bearer();
+    });
+    const first = await tokens.token();
+    wrong = true;
+    clock.now += 450_000;
+    expect(await tokens.token()).toBe(first);
+    tokens.invalidate(first);
+    await expect(tokens.token()).rejects.toMatchObject({ code: "ACCOUNT_LOCKED" });
+    expect(calls).toHaveLength(2);
+  });
+
+  test("keeps no refusal of what was asked for before it was told that something changed", async () => {
+    const request = pending<SamlToken>();
+    const answers = [request.promise, Promise.resolve(bearer())];
+    const { tokens } = source(() => answers.shift() ?? Promise.reject(new Error("third")));
+    const first = failure(tokens.token());
+    tokens.invalidate();
+    request.reject(refused("AUTHENTICATION_FAILED"));
+    expect(await first).toMatchObject({ code: "AUTHENTICATION_FAILED" });
+    expect((await tokens.token()).kind).toBe("bearer");
   });
 
   test("forgets a token that a server refused, once for all who were refused", async () => {

@@ -120,6 +120,21 @@ describe("the WSDL", () => {
     ]);
   });
 
+  test("has answers whose parts stand in one sequence, all optional, which strict clients can read", () => {
+    const type = must(types.get(`${WST} RequestSecurityTokenResponseType`));
+    const sequence = must(child(type, XSD, "sequence"));
+    expect(new Set(sequence.children.map((each) => each.local))).toEqual(new Set(["element"]));
+    expect(sequence.children.map((each) => attribute(each, "", "minOccurs"))).toEqual(
+      sequence.children.map(() => "0"),
+    );
+    expect(sequence.children.map(name).slice(0, 4)).toEqual([
+      "RequestedSecurityToken",
+      "Lifetime",
+      "Status",
+      "TokenType",
+    ]);
+  });
+
   test("binds a general client, whose request the simulator grants", async () => {
     const simulator = await startSimulator({ nodes: 1 });
     onTestFinished(() => simulator.close());

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
 import type { LookupService, MessageSecurity, ServiceRegistration } from "../../index.ts";
 import {
@@ -30,11 +31,15 @@ interface Change {
 
 export const create: Command = {
   async run(context) {
-    const { serviceId, spec } = readCreateSpec(await readData(context));
+    const data = await readData(context);
+    const isNew = lacksId(data);
+    const { serviceId, spec } = readCreateSpec(isNew ? { ...data, serviceId: randomUUID() } : data);
+    // Another run makes another UUID: one that nothing is done with is not shown.
+    const shownId = isNew && !context.flags.yes ? "(a new UUID)" : serviceId;
     return apply(context, context.positionals[0], {
       serviceId,
       done: "created",
-      plan: () => ({ ...spec, serviceId }),
+      plan: () => ({ ...spec, serviceId: shownId }),
       write: (lookup, security) => lookup.create(serviceId, spec, { security, signal: context.signal }),
     });
   },
@@ -74,15 +79,19 @@ async function apply(context: CommandContext, server: string | undefined, change
   const { flags, out, err } = context;
   connectionTo(context, server);
   if (!flags.yes) throw await proposal(context, server, change);
-  const securityOf = await readSecurity(context, server);
+  const actorOf = await readSecurity(context, server);
   const { before, after } = await withServices(context, server, async (services) => {
     const { lookup } = services;
     const found = await current(context, lookup, change);
     const planned = change.plan(found);
-    const security = await securityOf(services);
+    const actor = await actorOf(services);
     // An entry that exists already is the server's to refuse.
     if (found === null || change.done !== "created") err(registrationDiff(found, planned));
-    await change.write(lookup, security);
+    try {
+      await change.write(lookup, actor.security);
+    } catch (error) {
+      throw actor.explain(error);
+    }
     return {
       before: found,
       after: planned === null ? null : await written(context, lookup, change, planned),
@@ -113,7 +122,7 @@ async function proposal(
   }
   return new UsageError(
     `vsso lookup ${verb} changes nothing without --yes`,
-    "add --yes, and credentials of an administrator, to do what is shown",
+    "add --yes, and credentials of an administrator or a solution user, to do what is shown",
   );
 }
 
@@ -162,6 +171,11 @@ function checkFixed(fixed: Readonly<Record<string, unknown>>, before: object): v
       { hint: `leave ${name} out, or delete the registration and create it anew` },
     );
   }
+}
+
+function lacksId(data: unknown): data is object {
+  const isObject = typeof data === "object" && data !== null && !Array.isArray(data);
+  return isObject && (data as { readonly serviceId?: unknown }).serviceId === undefined;
 }
 
 /** The JSON of `-d`: text, `@FILE`, or `-` for stdin. */

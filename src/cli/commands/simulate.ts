@@ -99,7 +99,9 @@ function simulatorOptions(flags: Flags, log: (line: string) => void): SimulatorO
 function tokenPolicy(flags: Flags): TokenPolicy {
   const seconds = (name: "clock-tolerance" | "max-bearer-lifetime" | "max-hok-lifetime") => {
     const text = flags[name];
-    return text === undefined ? undefined : wholeNumber(name, text, 0, MAX_SECONDS);
+    return text === undefined
+      ? undefined
+      : wholeNumber(name, text, name === "clock-tolerance" ? 0 : 1, MAX_SECONDS);
   };
   const clockToleranceSeconds = seconds("clock-tolerance");
   const maxBearerLifetimeSeconds = seconds("max-bearer-lifetime");
@@ -128,8 +130,12 @@ function accountFaults(flags: Flags): SimulatorFaults {
 }
 
 function clockSkew(text: string): number {
-  const size = wholeNumber("clock-skew", text.replace(/^-/, ""), 0, MAX_SECONDS);
-  return text.startsWith("-") ? -size : size;
+  const skew = /^-?\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (Math.abs(skew) <= MAX_SECONDS) return skew;
+  throw new UsageError(
+    `--clock-skew ${text} is no whole number from -${MAX_SECONDS} to ${MAX_SECONDS}`,
+    "give --clock-skew=-900 for clocks that are 15 minutes behind",
+  );
 }
 
 function simulatorFaults(flags: Flags, nodes: number): SimulatorFaults {

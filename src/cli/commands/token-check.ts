@@ -1,9 +1,16 @@
-import { SamlToken, VerificationError, type VerifyOptions, verifyAssertion } from "../../index.ts";
+import {
+  SamlToken,
+  TokenError,
+  VerificationError,
+  type VerifiedAssertion,
+  type VerifyOptions,
+  verifyAssertion,
+} from "../../index.ts";
 import type { Command, CommandContext } from "../command.ts";
 import { wholeNumber } from "../command-line.ts";
-import { environmentCredentials, readSource } from "../credentials.ts";
+import { environmentCredentials, readTokenSource } from "../credentials.ts";
 import { EXIT } from "../exit-code.ts";
-import { readInput } from "../input.ts";
+import { readInput, readTokenInput } from "../input.ts";
 import { formatJson } from "../output/json.ts";
 import { printable } from "../output/text.ts";
 import { connectionTo, withServices } from "../reach.ts";
@@ -21,7 +28,7 @@ export const validate: Command = {
     const [server] = positionals;
     connectionTo(context, server);
     const source = requiredToken(context, environmentCredentials(context, server));
-    const token = SamlToken.from(await readSource(context, source, "the token"));
+    const token = SamlToken.from(await readTokenSource(context, source));
     const { valid, code, reason } = await withServices(context, server, async (services) => {
       const sts = await reachSts(context, services);
       return sts.validate(token, { signal });
@@ -38,17 +45,21 @@ export const verify: Command = {
     const { flags, positionals, out } = context;
     const [path = ""] = positionals;
     const options = await readVerifyOptions(context);
-    const assertion = await readInput(context, path, "the token");
     try {
-      const verified = await verifyAssertion(assertion, options);
+      const verified = await verifyInput(context, path, options);
       const { kind, subject, issuer, notBefore, notOnOrAfter, audiences } = verified.info;
       const fields = { kind, subject, issuer, notBefore, notOnOrAfter, audiences };
       if (flags.output === "json") {
-        out(formatJson({ verified: true, reason: null, ...fields, chain: verified.chain }));
+        const { anchoredBy, chain } = verified;
+        out(formatJson({ verified: true, reason: null, ...fields, anchoredBy, chain }));
         return EXIT.done;
       }
       const [signer] = verified.chain;
       const anchor = verified.chain.at(-1);
+      const reach =
+        verified.anchoredBy === "authority"
+          ? " (an authority: any certificate it issued could have signed)"
+          : "";
       const lines = [
         "verified",
         `kind       ${kind}`,
@@ -57,7 +68,7 @@ export const verify: Command = {
         `valid      ${notBefore.toISOString()} to ${notOnOrAfter.toISOString()}`,
         ...audiences.map((audience) => `audience   ${audience}`),
         `signed by  ${signer?.subject} ${signer?.sha256}`,
-        `anchor     ${anchor?.subject} ${anchor?.sha256}`,
+        `anchor     ${anchor?.subject} ${anchor?.sha256}${reach}`,
       ];
       out(lines.map((line) => `${printable(line)}\n`).join(""));
       return EXIT.done;
@@ -70,6 +81,23 @@ export const verify: Command = {
     }
   },
 };
+
+/** What is too large to be a token does not verify, as anything else that is none. */
+async function verifyInput(
+  context: CommandContext,
+  path: string,
+  options: VerifyOptions,
+): Promise<VerifiedAssertion> {
+  let assertion: Buffer;
+  try {
+    assertion = await readTokenInput(context, path);
+  } catch (error) {
+    if (!(error instanceof TokenError)) throw error;
+    const { message, hint } = error;
+    throw new VerificationError(`Not verified: ${message}`, { reason: "malformed", hint, cause: error });
+  }
+  return verifyAssertion(assertion, options);
+}
 
 async function readVerifyOptions(context: CommandContext): Promise<VerifyOptions> {
   const { flags } = context;
@@ -93,8 +121,14 @@ async function readVerifyOptions(context: CommandContext): Promise<VerifyOptions
 }
 
 function readTime(text: string): Date {
-  const isTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/i.test(text);
-  const time = new Date(isTime ? text : Number.NaN);
-  if (!Number.isNaN(time.getTime())) return time;
+  const day = /^(\d{4}-\d\d-\d\d)T([01]\d|2[0-3]):\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/i.exec(text)?.[1];
+  const time = new Date(text);
+  if (day !== undefined && isDay(day) && !Number.isNaN(time.getTime())) return time;
   throw new UsageError(`--at ${text} is no time`, "write it as 2026-01-31T12:00:00Z (RFC 3339)");
+}
+
+/** Of a day that the month has not, `Date` makes one of the next month. */
+function isDay(day: string): boolean {
+  const date = new Date(`${day}T00:00:00Z`);
+  return !Number.isNaN(date.getTime()) && date.toISOString().startsWith(day);
 }

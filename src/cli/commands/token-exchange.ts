@@ -13,7 +13,7 @@ import {
   SamlToken,
 } from "../../index.ts";
 import type { Command, CommandContext } from "../command.ts";
-import { environmentCredentials, readPassword, readSource } from "../credentials.ts";
+import { environmentCredentials, readPassword, readTokenSource, withheldNote } from "../credentials.ts";
 import { EXIT } from "../exit-code.ts";
 import { readSecretLine } from "../input.ts";
 import type { OptionName } from "../options.ts";
@@ -69,7 +69,7 @@ async function toJwt(context: CommandContext): Promise<void> {
     throw new UsageError("--to jwt needs one --audience", "as --audience vmware-tes:vc:nsxd-v2:nsx");
   }
   const source = requiredToken(context, environmentCredentials(context, server));
-  const token = SamlToken.from(await readSource(context, source, "the token"));
+  const token = SamlToken.from(await readTokenSource(context, source));
   await giveJwt(context, () =>
     withServices(context, server, ({ server: host, transport }) =>
       exchangeForJwt(host, { transport, token, audience, signal }),
@@ -189,10 +189,7 @@ async function readGrant(context: CommandContext): Promise<Grant> {
       const credentials = environmentCredentials({ flags, env }, issuer ?? positionals[0]);
       const username = flags.user ?? credentials.user;
       if (username === undefined) {
-        throw new UsageError(
-          `--grant password needs a user${credentials.withheld === undefined ? "" : `; ${credentials.withheld}`}`,
-          "add --user USER",
-        );
+        throw new UsageError(`--grant password needs a user${withheldNote(credentials)}`, "add --user USER");
       }
       const password = await readPassword(context, username, credentials);
       return (options) => passwordGrant({ ...options, username, password });

@@ -1,7 +1,7 @@
 import { type AssertionInfo, inspectAssertion, type UnknownElement } from "../../index.ts";
 import type { Command, CommandContext } from "../command.ts";
 import { EXIT } from "../exit-code.ts";
-import { readInput } from "../input.ts";
+import { readTokenInput } from "../input.ts";
 import { formatJson } from "../output/json.ts";
 import { printable } from "../output/text.ts";
 import { UsageError } from "../usage.ts";
@@ -9,7 +9,7 @@ import { UsageError } from "../usage.ts";
 export const inspect: Command = {
   async run(context) {
     const { flags, out } = context;
-    const info = inspectAssertion(await readInput(context, pathOf(context), "the token"));
+    const info = inspectAssertion(await readTokenInput(context, pathOf(context)));
     out(flags.output === "json" ? formatJson(jsonOf(info)) : tableOf(info));
     return EXIT.done;
   },

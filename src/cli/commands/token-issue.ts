@@ -7,8 +7,8 @@ import { connectionTo, withServices } from "../reach.ts";
 import { reachSts } from "../sts.ts";
 import { giveToken, loadToken, requiredToken } from "../token.ts";
 
-/** Lifetimes are of 32 bits in the STS's own settings, in milliseconds. */
-const MAX_LIFETIME_SECONDS = 2_147_483;
+/** A hundred years, which a date can still hold. What is too long for the STS it grants as less, which is told. */
+const MAX_LIFETIME_SECONDS = 3_155_760_000;
 
 export const issue: Command = {
   async run(context) {
@@ -18,7 +18,7 @@ export const issue: Command = {
     connectionTo(context, server);
     const requester = await readRequester(context, server);
     const actAs = await readActAs(context, requester);
-    await giveToken(context, () =>
+    const token = await giveToken(context, () =>
       withServices(context, server, async (services) => {
         const sts = await reachSts(context, services);
         return sts.issue({
@@ -32,6 +32,9 @@ export const issue: Command = {
         });
       }),
     );
+    if (flags.renewable && token.kind === "bearer") {
+      context.err("warning: the STS renews no bearer token, whatever --renewable asks for: add --hok\n");
+    }
     return EXIT.done;
   },
 };

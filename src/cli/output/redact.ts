@@ -1,40 +1,87 @@
-/** Elements of SOAP messages whose content is a secret. */
-const SECRET_START =
-  /<((?:[\w.-]{1,64}:)?(?:Password|Passcode|password|Assertion|EncryptedAssertion|BinarySecurityToken|BinaryExchange|UserCertificateToken|SignatureValue|vcSessionCookie|dbPass|dbUser|dbJdbcUrl))(?:\s[^<>]*)?>/g;
+import { redactJson } from "./redact-json.ts";
+import { redactXml } from "./redact-xml.ts";
+import { embedsSecret, isSecretName, mentionsSecret } from "./secret-names.ts";
 
-/** Names of secrets in forms, queries and JSON (RFC 6749, 7523, 7636, 8628, 8693; vAPI). */
-const SECRET_NAMES =
-  "access_token|refresh_token|id_token|subject_token|actor_token|client_secret|client_assertion|assertion|password|passcode|device_code|code_verifier|session_id";
+const REDACTED = "[redacted]";
+const UNREADABLE = "[redacted: cannot be read]";
+const SESSION = "[redacted: a session]";
+/** `/api/session`, `/rest/com/vmware/cis/session`: what they answer is the session's ID, under no name of its own. */
+const SESSION_PATH = /\/session\/?$/i;
+/** Messages within messages that are looked into. */
+const MAX_NESTED = 8;
+/** What a form has for a name; `code` is a secret only there and in a query: in JSON it is of an error. */
+const FIELD_NAME = /^[\w.~[\]%-]{1,64}$/;
 
-/** A field of a form or of a query. An authorization code is one only there: in JSON `code` is of an error. */
-const SECRET_FIELD = new RegExp(`((?:^|[?&])(?:${SECRET_NAMES}|code|SAMLResponse)=)[^&#\\s]+`, "g");
-
-/** A member of a JSON object; the string of a message that was cut may have no end. */
-const SECRET_MEMBER = new RegExp(`("(?:${SECRET_NAMES})"\\s{0,20}:\\s{0,20}")(?:[^"\\\\]|\\\\.)+`, "gs");
-
-/** A message with its secrets replaced, be it XML, a form or JSON. */
-export function redactBody(body: string): string {
-  return redactElements(redactUrl(body.replace(SECRET_MEMBER, "$1[redacted]")));
+/**
+ * A message with its secrets replaced, be it XML, JSON or a form, also with one of these in a string or as escaped
+ * text of another. Of what cannot be read nothing is left if it so much as mentions a secret.
+ *
+ * @param url Where it was sent to or came from, when that is known: of a session nothing is shown.
+ */
+export function redactBody(body: string, url?: string): string {
+  if (body.trim() === "") return body;
+  if (url !== undefined && isSession(url)) return SESSION;
+  return redactMessage(body, 0) ?? redactForm(body) ?? (mentionsSecret(body) ? UNREADABLE : body);
 }
 
-/** A URL, or a form, with the values of secret fields replaced. */
+/** A URL with the values of secret fields of its query and fragment replaced. */
 export function redactUrl(url: string): string {
-  return url.replace(SECRET_FIELD, "$1[redacted]");
+  return url.replace(/([?&#])([^=&#?\s]{1,100})=([^&#\s]*)/g, (all, mark: string, name: string, value) =>
+    isSecretField(name) || embedsSecret(value) ? `${mark}${name}=${REDACTED}` : all,
+  );
 }
 
-/** Replaces the content of secret elements; what ends within one ends there. */
-function redactElements(body: string): string {
-  let redacted = "";
-  let at = 0;
-  for (SECRET_START.lastIndex = 0; ; SECRET_START.lastIndex = at) {
-    const start = SECRET_START.exec(body);
-    if (!start) return redacted + body.slice(at);
-    const contentAt = start.index + start[0].length;
-    redacted += body.slice(at, contentAt);
-    at = contentAt;
-    if (start[0].endsWith("/>")) continue;
-    redacted += "[redacted]";
-    at = body.indexOf(`</${start[1]}`, contentAt);
-    if (at < 0) return redacted;
+function isSession(url: string): boolean {
+  return URL.canParse(url) && SESSION_PATH.test(new URL(url).pathname);
+}
+
+/** XML or JSON; undefined for what is neither. */
+function redactMessage(text: string, depth: number): string | undefined {
+  const nested = (inner: string): string => redactText(inner, depth + 1);
+  const message = text.startsWith("\uFEFF") ? text.slice(1) : text;
+  switch (message.trimStart()[0]) {
+    case "<":
+      return redactXml(message, nested);
+    case "{":
+    case "[":
+    case '"':
+      return redactJson(message, nested);
+    default:
+      return undefined;
+  }
+}
+
+/** A text within a message, which may talk of secrets but not hold one. */
+function redactText(text: string, depth: number): string {
+  if (depth > MAX_NESTED) return REDACTED;
+  return redactMessage(text, depth) ?? (embedsSecret(text) ? REDACTED : text);
+}
+
+function redactForm(body: string): string | undefined {
+  if (/[\s<>{}"]/.test(body.trim())) return undefined;
+  const fields = body.split("&").map((field) => {
+    const [name = ""] = field.split("=", 1);
+    return { name, value: field.length > name.length ? field.slice(name.length + 1) : undefined };
+  });
+  if (!fields.every(({ name, value }) => value !== undefined && FIELD_NAME.test(name))) return undefined;
+  return fields
+    .map(({ name, value = "" }) => {
+      const isSecret =
+        value !== "" && (isSecretField(name) || redactText(decoded(value), 1) !== decoded(value));
+      return `${name}=${isSecret ? REDACTED : value}`;
+    })
+    .join("&");
+}
+
+function isSecretField(name: string): boolean {
+  const plain = decoded(name);
+  return plain.toLowerCase() === "code" || isSecretName(plain);
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text.replaceAll("+", " "));
+  } catch {
+    return text;
   }
 }

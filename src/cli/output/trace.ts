@@ -40,7 +40,7 @@ export class Trace implements AsyncDisposable {
         const { body } = request;
         const shown = redactUrl(String(url));
         const sent = async <Body extends string | Uint8Array | undefined>(content: Body): Promise<Body> => {
-          await this.#write(">", `${request.method} ${shown}`, request.headers ?? {}, content);
+          await this.#write(">", `${request.method} ${shown}`, request.headers ?? {}, content, String(url));
           return content;
         };
         // A body that is made anew for every attempt is written down as often.
@@ -50,7 +50,10 @@ export class Trace implements AsyncDisposable {
             ...request,
             ...(traced !== undefined && { body: traced }),
           });
-          await this.#write("<", `${response.status} ${response.url}`, response.headers, response.body);
+          const { status, headers, body: answer } = response;
+          // A refusal holds no session, and is what a trace is read for.
+          const from = status < 400 ? String(url) : undefined;
+          await this.#write("<", `${status} ${redactUrl(response.url)}`, headers, answer, from);
           return response;
         } catch (error) {
           if (!(error instanceof UsageError)) {
@@ -73,15 +76,16 @@ export class Trace implements AsyncDisposable {
     what: string,
     headers: Readonly<Record<string, string | string[] | undefined>>,
     body: string | Uint8Array | undefined,
+    url?: string,
   ): Promise<void> {
     const lines = [`${new Date().toISOString()} ${mark} ${what}`];
     for (const [name, value] of Object.entries(headers)) {
       for (const text of [value ?? []].flat()) {
-        lines.push(`${mark} ${name}: ${SECRET_HEADERS.test(name) ? "[redacted]" : text}`);
+        lines.push(`${mark} ${name}: ${SECRET_HEADERS.test(name) ? "[redacted]" : redactUrl(text)}`);
       }
     }
     lines.push(
-      redactBody(typeof body === "string" ? body : Buffer.from(body ?? "").toString("utf8")),
+      redactBody(typeof body === "string" ? body : Buffer.from(body ?? "").toString("utf8"), url),
       "",
       "",
     );

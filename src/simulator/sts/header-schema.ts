@@ -9,6 +9,8 @@ const dsName = (local: string): string => `{${DS_NAMESPACE}}${local}`;
 
 const uri = { value: isUri };
 const id = { value: isId };
+/** Empty is as good as absent: govmomi writes it so, and real servers take it. */
+const optionalId = { value: (text: string): boolean => text === "" || isId(text) };
 const STRING: Shape = { text: isString, further: "foreign" };
 const SECRET: Shape = { ...STRING, attributes: { Type: uri } };
 const BINARY_TOKEN: Shape = {
@@ -49,7 +51,7 @@ const REFERENCE: Shape = {
 
 const SIGNATURE: Shape = {
   ordered: true,
-  attributes: { Id: id },
+  attributes: { Id: optionalId },
   children: {
     [dsName("SignedInfo")]: {
       required: true,
@@ -156,7 +158,7 @@ function checkUnique(security: Element): void {
         !namespaceURI &&
         ((element.namespaceURI === DS_NAMESPACE && localName === "Id") ||
           (element.namespaceURI === SAML2_NAMESPACE && localName === "ID"));
-      if (!isWsuId && !isOwnId) continue;
+      if (value === "" || (!isWsuId && !isOwnId)) continue;
       if (seen.has(value)) throw invalid(`there are multiple occurrences of the ID value '${value}'`);
       seen.add(value);
     }
