@@ -1,4 +1,4 @@
-/** Assertions as vCenter writes them (fact sheet B3), and flawed ones, signed at run time through xml-crypto. */
+/** Assertions as vCenter writes them, and flawed ones, signed at run time through xml-crypto. */
 import { createHash, type KeyObject, sign } from "node:crypto";
 import { DOMParser } from "@xmldom/xmldom";
 import { ExclusiveCanonicalization } from "xml-crypto";
