@@ -1,4 +1,3 @@
-import type { X509Certificate } from "node:crypto";
 import {
   DS_NAMESPACE,
   EXC_C14N,
@@ -10,26 +9,14 @@ import {
 import { childOf, childrenOf, elementsOf, is, parseStrictly, textOf, walk } from "../dom.ts";
 import { digestMatches, ENVELOPED, readSignature, valueMatches } from "../signature.ts";
 import type { NodeView } from "../view.ts";
-import type { Advice, Delegate, SamlAttribute } from "./assertion-writer.ts";
+import type { AssertionContent, SamlAttribute } from "./assertion-writer.ts";
 import { confirmationCertificate, confirmationOf } from "./confirmation.ts";
 import { ATTR_GROUPS, CM_BEARER, CM_HOLDER_OF_KEY } from "./names.ts";
 
 /** What a token of this group says. Times are milliseconds. */
-export interface OwnAssertion {
+export interface OwnAssertion extends Omit<AssertionContent, "issuer" | "issuedAt"> {
   readonly id: string;
-  readonly subject: string;
   readonly kind: "bearer" | "holder-of-key";
-  readonly holder: X509Certificate | undefined;
-  readonly recipient: string | undefined;
-  readonly notBefore: number;
-  readonly notOnOrAfter: number;
-  readonly proxyCount: number;
-  readonly delegates: readonly Delegate[];
-  readonly renewCount: number;
-  readonly audience: readonly string[];
-  readonly advice: readonly Advice[];
-  readonly authentication: { readonly instant: string; readonly context: string };
-  readonly attributes: readonly SamlAttribute[];
 }
 
 /**

@@ -5,7 +5,6 @@ const OASIS_2004 = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss";
 const AC = "urn:oasis:names:tc:SAML:2.0:ac:classes";
 const CLAIMS = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims";
 
-export const ACTION_PREFIX: string = `${WST_NAMESPACE}/`;
 export const SAML2_TOKEN_TYPE = "urn:oasis:names:tc:SAML:2.0:assertion";
 export const STATUS_TOKEN_TYPE: string = `${WST_NAMESPACE}/RSTR/Status`;
 export const KEY_TYPE_BEARER: string = `${WST_NAMESPACE}/Bearer`;
