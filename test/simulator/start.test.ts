@@ -1,12 +1,12 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { once } from "node:events";
-import { readdirSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { access, readFile, stat } from "node:fs/promises";
 import { connect as connectTcp, createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { dirname, isAbsolute } from "node:path";
+import { dirname, isAbsolute, join } from "node:path";
 import { connect } from "node:tls";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { InvalidArgumentError } from "../../src/errors.ts";
 import { type Simulator, startSimulator } from "../../src/simulator/index.ts";
 import { at, callVim, list, RETRIEVE_VIM_CONTENT, returnvals, send } from "./wire.ts";
@@ -99,14 +99,20 @@ describe("startSimulator", () => {
   });
 
   it("stops while it starts when told to, and leaves nothing behind", async () => {
-    const directories = () => readdirSync(tmpdir()).filter((name) => name.startsWith("vsso-simulator-"));
-    const before = directories();
-    const abort = new AbortController();
-    const starting = startSimulator({ nodes: 50, signal: abort.signal });
-    abort.abort(new Error("enough"));
-    await expect(starting).rejects.toMatchObject({ code: "ABORTED" });
-    await expect(startSimulator({ signal: abort.signal })).rejects.toMatchObject({ code: "ABORTED" });
-    expect(directories().filter((name) => !before.includes(name))).toEqual([]);
+    // A temporary directory of this test's own: other programs start simulators too.
+    const folder = mkdtempSync(join(tmpdir(), "vsso-start-"));
+    vi.stubEnv("TMPDIR", folder);
+    try {
+      const abort = new AbortController();
+      const starting = startSimulator({ nodes: 50, signal: abort.signal });
+      abort.abort(new Error("enough"));
+      await expect(starting).rejects.toMatchObject({ code: "ABORTED" });
+      await expect(startSimulator({ signal: abort.signal })).rejects.toMatchObject({ code: "ABORTED" });
+      expect(readdirSync(folder)).toEqual([]);
+    } finally {
+      vi.unstubAllEnvs();
+      rmSync(folder, { recursive: true });
+    }
   });
 
   it("listens on consecutive ports, and says which one is taken", async () => {
