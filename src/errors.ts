@@ -59,7 +59,17 @@ export type ErrorCode =
   | "TOKEN_NOT_VERIFIED"
   | "SIGNER_FAILED"
   | "GRANT_REFUSED"
-  | "OAUTH_ERROR";
+  | "OAUTH_ERROR"
+  | "NOT_AUTHENTICATED"
+  | "NO_PERMISSION"
+  | "SESSION_LIMIT"
+  | "SERVICE_UNAVAILABLE"
+  | "VERSION_MISMATCH"
+  | "VAPI_ERROR"
+  | "JSON_RPC_ERROR"
+  | "VIM_FAULT"
+  | "TASK_FAILED"
+  | "TASK_CANCELED";
 
 export interface ErrorDetails {
   /** What to do next, one sentence, ready to print. */
@@ -292,10 +302,17 @@ export class EndpointNotFoundError extends VsphereSsoError {
   }
 }
 
+/** Where a session is made and used: vAPI by REST or JSON-RPC, VIM by SOAP or JSON. */
+export type DoorName = "vapi-rest" | "vapi-jsonrpc" | "vim-soap" | "vim-json";
+
 /** The server is not of the kind that could answer, e.g. an ESXi host asked for its Lookup Service. */
 export class UnsupportedError extends VsphereSsoError {
-  constructor(message: string, details?: ErrorDetails) {
+  /** The door of this server that works in its place, where there is one. */
+  readonly worksAt: DoorName | undefined;
+
+  constructor(message: string, details: ErrorDetails & { readonly worksAt?: DoorName | undefined } = {}) {
     super("UNSUPPORTED", message, details);
+    this.worksAt = details.worksAt;
   }
 }
 
@@ -385,5 +402,141 @@ export class OAuthError extends VsphereSsoError {
     this.error = details.error;
     this.url = details.url;
     this.status = details.status;
+  }
+}
+
+/** One way to authenticate that a server offers, as in `WWW-Authenticate` (RFC 9110, 11.3). */
+export interface AuthenticationChallenge {
+  /** As the server spelled it: `Basic`, `SIGN`. */
+  readonly scheme: string;
+  /** By name in lower case: `realm`, `service`, `sts`. */
+  readonly parameters: Readonly<Record<string, string>>;
+}
+
+/** A message of the server's, as vAPI gives them. */
+export interface VapiMessage {
+  /** As `com.vmware.vapi.endpoint.method.authentication.required`. */
+  readonly id: string;
+  /** In English, its arguments filled in. */
+  readonly text: string;
+  readonly args: readonly string[];
+}
+
+interface AnsweredDetails extends ErrorDetails {
+  readonly door: DoorName;
+  readonly url?: string | undefined;
+  readonly status?: number | undefined;
+  readonly body?: string | undefined;
+}
+
+/** The server's answer to a call at one of its doors was an error of that door's protocol. */
+export abstract class AnsweredError extends VsphereSsoError {
+  readonly door: DoorName;
+  readonly url: string | undefined;
+  /** HTTP status. */
+  readonly status: number | undefined;
+  /** The error as the server sent it; not shown with the error, for it may repeat what was sent. */
+  declare readonly body: string | undefined;
+
+  constructor(code: ErrorCode, message: string, details: AnsweredDetails) {
+    super(code, message, details);
+    this.door = details.door;
+    this.url = details.url;
+    this.status = details.status;
+    Object.defineProperty(this, "body", { value: details.body, enumerable: false });
+  }
+}
+
+/**
+ * A vAPI service said no. `code` is `AUTHENTICATION_FAILED` for a login, `NOT_AUTHENTICATED` for a call without a
+ * session, `NO_PERMISSION`, `SERVICE_UNAVAILABLE`, `JSON_RPC_ERROR` for one of the envelope, else `VAPI_ERROR`.
+ */
+export class VapiError extends AnsweredError {
+  /** Last part of the error's name, upper case: `NOT_FOUND` of `com.vmware.vapi.std.errors.not_found`. */
+  readonly errorType: string;
+  readonly messages: readonly VapiMessage[];
+  /** How to authenticate, for UNAUTHENTICATED. */
+  readonly challenges: readonly AuthenticationChallenge[];
+
+  constructor(
+    code: ErrorCode,
+    message: string,
+    details: AnsweredDetails & {
+      readonly errorType: string;
+      readonly messages?: readonly VapiMessage[];
+      readonly challenges?: readonly AuthenticationChallenge[];
+    },
+  ) {
+    super(code, message, details);
+    this.errorType = details.errorType;
+    this.messages = details.messages ?? [];
+    this.challenges = details.challenges ?? [];
+  }
+}
+
+/**
+ * A VIM method ended with a fault. `code` is `AUTHENTICATION_FAILED` for InvalidLogin, `NOT_AUTHENTICATED`,
+ * `NO_PERMISSION`, `VERSION_MISMATCH`, else `VIM_FAULT`.
+ */
+export class VimFaultError extends AnsweredError {
+  /** Type of the fault: `NotAuthenticated`, `InvalidLogin`; empty where the server gave none. */
+  readonly fault: string;
+  /** The server's own words. */
+  readonly faultString: string;
+  /** Simple fields of the fault (`privilegeId`, `name`, …). */
+  readonly fields: Readonly<Record<string, string>>;
+
+  constructor(
+    code: ErrorCode,
+    message: string,
+    details: AnsweredDetails & {
+      readonly fault: string;
+      readonly faultString: string;
+      readonly fields?: Readonly<Record<string, string>>;
+    },
+  ) {
+    super(code, message, details);
+    this.fault = details.fault;
+    this.faultString = details.faultString;
+    this.fields = details.fields ?? {};
+  }
+}
+
+/** The server, or the user, has all the sessions that are allowed; trying again at once makes it worse. */
+export class SessionLimitError extends AnsweredError {
+  /** How many are allowed, where the server says so. */
+  readonly limit: number | undefined;
+  /** How many there are, where the server says so. */
+  readonly current: number | undefined;
+  /** Whose sessions are counted, where the limit is of one user and the server names it. */
+  readonly user: string | undefined;
+
+  constructor(
+    message: string,
+    details: AnsweredDetails & {
+      readonly limit?: number | undefined;
+      readonly current?: number | undefined;
+      readonly user?: string | undefined;
+    },
+  ) {
+    super("SESSION_LIMIT", message, details);
+    this.limit = details.limit;
+    this.current = details.current;
+    this.user = details.user;
+  }
+}
+
+/** A task of the server ended without success; `cause` is the error it ended with, where it has one. */
+export class TaskError extends VsphereSsoError {
+  /** ID of the task. */
+  readonly task: string;
+
+  constructor(
+    code: "TASK_FAILED" | "TASK_CANCELED",
+    message: string,
+    details: ErrorDetails & { readonly task: string },
+  ) {
+    super(code, message, details);
+    this.task = details.task;
   }
 }

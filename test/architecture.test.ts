@@ -15,8 +15,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   saml: ["errors.ts", "xml", "net"],
   sts: ["errors.ts", "xml", "net", "soap", "saml"],
   oauth: ["errors.ts", "net", "saml"],
+  session: ["errors.ts", "xml", "net", "soap", "saml", "sts", "lookup"],
   simulator: ["errors.ts", "xml"],
-  "index.ts": ["errors.ts", "lookup", "net", "oauth", "saml", "soap", "sts", "xml"],
+  "index.ts": ["errors.ts", "lookup", "net", "oauth", "saml", "session", "soap", "sts", "xml"],
   cli: ["errors.ts", "index.ts", "simulator"],
 };
 

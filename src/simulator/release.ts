@@ -7,16 +7,36 @@ export interface Release {
   /** Newest version of `urn:vim25`. */
   readonly apiVersion: string;
   readonly licenseVersion: string;
+  /** Whether a session made at vAPI is known to VIM, and the reverse: from 8.0.3 on. */
+  readonly sharesSessions: boolean;
 }
 
 export const DEFAULT_RELEASE = "8.0.3";
 
 const RELEASES: readonly Release[] = [
-  { version: "7.0.3", build: "18700403", apiVersion: "7.0.3.0", licenseVersion: "7.0" },
-  { version: "8.0.1", build: "21560480", apiVersion: "8.0.1.0", licenseVersion: "8.0" },
-  { version: "8.0.2", build: "22385739", apiVersion: "8.0.2.0", licenseVersion: "8.0" },
-  { version: "8.0.3", build: "24022515", apiVersion: "8.0.3.0", licenseVersion: "8.0" },
-  { version: "9.0.0", build: "24755230", apiVersion: "9.0.0.0", licenseVersion: "9.0" },
+  {
+    version: "7.0.3",
+    build: "18700403",
+    apiVersion: "7.0.3.0",
+    licenseVersion: "7.0",
+    sharesSessions: false,
+  },
+  {
+    version: "8.0.1",
+    build: "21560480",
+    apiVersion: "8.0.1.0",
+    licenseVersion: "8.0",
+    sharesSessions: false,
+  },
+  {
+    version: "8.0.2",
+    build: "22385739",
+    apiVersion: "8.0.2.0",
+    licenseVersion: "8.0",
+    sharesSessions: false,
+  },
+  { version: "8.0.3", build: "24022515", apiVersion: "8.0.3.0", licenseVersion: "8.0", sharesSessions: true },
+  { version: "9.0.0", build: "24755230", apiVersion: "9.0.0.0", licenseVersion: "9.0", sharesSessions: true },
 ];
 
 /** Versions of `urn:vim25`, newest first; a release lists those up to its own. */

@@ -15,8 +15,11 @@ export interface HttpRequest {
   readonly method: string;
   /** Without the query. */
   readonly path: string;
+  /** What follows the question mark; empty without one. */
+  readonly query: string;
   readonly headers: IncomingHttpHeaders;
   readonly body: Buffer;
+  readonly remoteAddress: string;
 }
 
 export interface HttpAnswer {

@@ -93,14 +93,15 @@ export class NodeServer {
     const plan = this.#context.plan();
     const view = this.#context.view();
     const method = request.method ?? "";
-    const path = (request.url ?? "").replace(/[?#].*$/, "");
+    const [path = "", query = ""] = (request.url ?? "").replace(/#.*$/, "").split(/\?(.*)/s);
     const body = await readBody(request);
     const mishap = plan.next(number);
     let answer: HttpAnswer;
     if (!body) answer = { status: 413, headers: {}, body: "" };
     else if (!view) answer = unavailable(undefined);
     else {
-      const message = { method, path, headers: request.headers, body };
+      const remoteAddress = request.socket.remoteAddress ?? "";
+      const message = { method, path, query, headers: request.headers, body, remoteAddress };
       answer = mishap ? lost(operationOf(message), plan) : route(message, view);
     }
     const { operation } = answer;

@@ -17,6 +17,9 @@ import { checkAborted, createPki, pem } from "./pki.ts";
 import { RegistrationStore } from "./registration-store.ts";
 import { DEFAULT_RELEASE, findRelease } from "./release.ts";
 import { NodeServer, type ReceivedRequest } from "./server.ts";
+import type { ServerBehaviours } from "./sessions/behaviours.ts";
+import type { SessionPolicy } from "./sessions/policy.ts";
+import { SessionTable } from "./sessions/table.ts";
 import { limitsOf, type TokenPolicy } from "./sts/policy.ts";
 import type { Sso } from "./sts/sso.ts";
 
@@ -48,6 +51,10 @@ export interface SimulatorOptions {
   readonly identityProvider?: IdentityProvider;
   /** Clients of the group's own identity broker (`/acs/t/CUSTOMER/token`). Default none. */
   readonly oauthClients?: readonly OAuthClient[];
+  /** Limits of the sessions of every node. */
+  readonly sessions?: SessionPolicy;
+  /** What no source says of real servers, one way or the other. */
+  readonly behaviours?: ServerBehaviours;
   /** Ends the start; a simulator that runs is ended by `close()`. */
   readonly signal?: AbortSignal;
   /** Takes one line for every request answered. Default: none is kept. */
@@ -118,6 +125,8 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     group: undefined,
     sso: undefined,
     registrations: undefined,
+    sessions: [...Array(nodes)].map(() => new SessionTable(options.sessions ?? {}, release.sharesSessions)),
+    behaviours: options.behaviours ?? {},
     federation: federationOf(options.identityProvider, options.oauthClients ?? []),
     plan: new FaultPlan(faults, nodes),
     requests: [],
@@ -166,6 +175,8 @@ interface State {
   group: SimulatedGroup | undefined;
   sso: Sso | undefined;
   registrations: RegistrationStore | undefined;
+  readonly sessions: readonly SessionTable[];
+  readonly behaviours: ServerBehaviours;
   readonly federation: Federation;
   plan: FaultPlan;
   readonly requests: ReceivedRequest[];
@@ -181,11 +192,12 @@ function nodeServer(
   return new NodeServer(certificates, {
     number,
     view: () => {
-      const { group, sso, registrations, federation, plan } = state;
+      const { group, sso, registrations, federation, behaviours, plan } = state;
       const node = group?.nodes[index];
+      const sessions = state.sessions[index];
       const now = Date.now() + (plan.faults.clockSkewSeconds ?? 0) * 1000;
-      if (!group || !sso || !registrations || !node) return undefined;
-      return { node, group, sso, federation, registrations, faults: plan.faults, now };
+      if (!group || !sso || !registrations || !node || !sessions) return undefined;
+      return { node, group, sso, federation, registrations, sessions, behaviours, faults: plan.faults, now };
     },
     plan: () => state.plan,
     received: (request) => {

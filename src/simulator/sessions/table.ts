@@ -1,0 +1,128 @@
+import { randomBytes, randomUUID } from "node:crypto";
+import { type SessionPolicy, type SessionRules, sessionRules } from "./policy.ts";
+import type { SessionUser } from "./user.ts";
+
+/** The two halves of a vCenter that know sessions. */
+export type Side = "vapi" | "vim";
+
+export interface SimulatedSession {
+  /** What a client presents. */
+  readonly id: string;
+  /** `UserSession.key`: names the session without being able to use it. */
+  readonly key: string;
+  /** Where it is known: on one side, or on both. */
+  readonly sides: readonly Side[];
+  readonly user: SessionUser;
+  readonly createdAt: number;
+  lastActiveAt: number;
+  /** When it ends however much it is used; infinite for none. */
+  readonly endsAt: number;
+  readonly locale: string;
+  readonly ipAddress: string;
+  readonly userAgent: string;
+  readonly extension: boolean;
+  callCount: number;
+}
+
+export interface NewSession {
+  readonly side: Side;
+  readonly user: SessionUser;
+  readonly now: number;
+  /** When the credential ends, for a server that ends its sessions with it. */
+  readonly credentialEndsAt?: number | undefined;
+  readonly locale?: string | undefined;
+  readonly ipAddress?: string | undefined;
+  readonly userAgent?: string | undefined;
+  readonly extension?: boolean | undefined;
+}
+
+/** No more sessions: of the user, or of the server. */
+export class SessionCapReached extends Error {
+  readonly limit: number;
+  readonly current: number;
+  readonly scope: "user" | "server";
+
+  constructor(scope: "user" | "server", limit: number, current: number) {
+    super(`${current} of ${limit} sessions of the ${scope} are in use`);
+    this.scope = scope;
+    this.limit = limit;
+    this.current = current;
+  }
+}
+
+/** The sessions of one node. Expired ones are dropped when anybody looks. */
+export class SessionTable {
+  readonly rules: SessionRules;
+  readonly #sessions = new Map<string, SimulatedSession>();
+
+  /** @param shared whether a session of one side is known to the other, as from 8.0.3 on. */
+  constructor(policy: SessionPolicy, shared: boolean) {
+    this.rules = sessionRules(policy, shared);
+  }
+
+  /** @throws SessionCapReached */
+  create(wanted: NewSession): SimulatedSession {
+    const { side, user, now } = wanted;
+    this.#checkCaps(side, user, now);
+    const { shared, absoluteMs, endWithCredential } = this.rules;
+    const sides: readonly Side[] = shared ? ["vapi", "vim"] : [side];
+    const session: SimulatedSession = {
+      // Before sessions were shared the two sides gave IDs of different lengths.
+      id: randomBytes(sides.includes("vim") ? 20 : 16).toString("hex"),
+      key: randomUUID(),
+      sides,
+      user,
+      createdAt: now,
+      lastActiveAt: now,
+      endsAt: Math.min(
+        now + absoluteMs,
+        endWithCredential ? (wanted.credentialEndsAt ?? Number.POSITIVE_INFINITY) : Number.POSITIVE_INFINITY,
+      ),
+      locale: wanted.locale ?? "en",
+      ipAddress: wanted.ipAddress ?? "127.0.0.1",
+      userAgent: wanted.userAgent ?? "",
+      extension: wanted.extension ?? false,
+      callCount: 0,
+    };
+    this.#sessions.set(session.id, session);
+    return session;
+  }
+
+  /** The session of that ID where the side knows it; counts as a use of it. */
+  use(id: string | undefined, side: Side, now: number): SimulatedSession | undefined {
+    this.#dropExpired(now);
+    const session = id === undefined ? undefined : this.#sessions.get(id);
+    if (!session?.sides.includes(side)) return undefined;
+    session.lastActiveAt = now;
+    session.callCount += 1;
+    return session;
+  }
+
+  /** All sessions that a side knows, without using them. */
+  list(side: Side, now: number): readonly SimulatedSession[] {
+    this.#dropExpired(now);
+    return [...this.#sessions.values()].filter(({ sides }) => sides.includes(side));
+  }
+
+  /** Ends a session; false when there was none. */
+  end(id: string): boolean {
+    return this.#sessions.delete(id);
+  }
+
+  #checkCaps(side: Side, user: SessionUser, now: number): void {
+    const sessions = this.list(side, now);
+    const { maxSessions, maxSessionsPerUser } = this.rules;
+    if (sessions.length >= maxSessions) {
+      throw new SessionCapReached("server", maxSessions, sessions.length);
+    }
+    const own = sessions.filter((session) => session.user.upn === user.upn).length;
+    if (own >= maxSessionsPerUser) throw new SessionCapReached("user", maxSessionsPerUser, own);
+  }
+
+  #dropExpired(now: number): void {
+    const { idleMs } = this.rules;
+    for (const [id, { lastActiveAt, endsAt }] of this.#sessions) {
+      if (now >= endsAt || now - lastActiveAt >= idleMs) this.#sessions.delete(id);
+    }
+  }
+}
