@@ -7,6 +7,14 @@ import { benchCold, formatCold } from "./cold.mjs";
 import { benchDecode, formatResults } from "./decode.mjs";
 import { listAnswer } from "./list-answer.mjs";
 import { decodeWithGovmomi } from "./peers/govmomi.mjs";
+import {
+  benchGet,
+  countExchanges,
+  countLogins,
+  formatExchanges,
+  formatGet,
+  formatLogins,
+} from "./session.mjs";
 import { benchSign, formatSign } from "./sign.mjs";
 import { benchVerify, formatVerify } from "./verify.mjs";
 
@@ -30,3 +38,6 @@ try {
 
 console.log(formatSign(await benchSign()));
 console.log(formatVerify(await benchVerify()));
+console.log(formatExchanges(await countExchanges()));
+console.log(formatLogins(await countLogins()));
+console.log(formatGet(await benchGet()));

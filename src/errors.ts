@@ -417,7 +417,7 @@ export interface AuthenticationChallenge {
 export interface VapiMessage {
   /** As `com.vmware.vapi.endpoint.method.authentication.required`. */
   readonly id: string;
-  /** In English, its arguments filled in. */
+  /** In the language that was asked for, else in English; its arguments filled in. */
   readonly text: string;
   readonly args: readonly string[];
 }

@@ -18,6 +18,7 @@ export {
   type ServedChainOptions,
   type TrustVerdict,
 } from "./net/certificates.ts";
+export type { ClientCertificate } from "./net/client-certificate.ts";
 export { KnownHosts } from "./net/known-hosts.ts";
 export type { RetryEvent, RetryOptions } from "./net/retry.ts";
 export {
@@ -30,9 +31,11 @@ export {
 export type { TrustOptions } from "./net/trust.ts";
 export * from "./oauth/index.ts";
 export * from "./saml/index.ts";
+export * from "./session/index.ts";
 export type { MessageSecurity, UnsecuredEnvelope } from "./soap/security.ts";
 export type { SoapTransport, SoapTransportRequest, SoapTransportResponse } from "./soap/transport.ts";
 export * from "./sts/index.ts";
+export type { XmlAttribute, XmlElement } from "./xml/reader.ts";
 export type { SignatureDescription } from "./xml/signed-document.ts";
 export {
   type HolderKey,

@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { COMMANDS } from "../src/cli/commands.ts";
 import { OPTIONS } from "../src/cli/options.ts";
-import { LookupService, SecurityTokenService, verifyAssertion } from "../src/index.ts";
+import { LookupService, SecurityTokenService, VCenter, verifyAssertion } from "../src/index.ts";
 import { type Simulator, startSimulator } from "../src/simulator/index.ts";
 
 const README = readFileSync(fileURLToPath(new URL("../README.md", import.meta.url)), "utf8");
@@ -84,6 +84,25 @@ describe("the library example", () => {
     expect(printed).toEqual([
       [`${name}@vsphere.local`, expect.arrayContaining(["vsphere.local\\SolutionUsers"])],
     ]);
+  });
+
+  test("of sessions reads by both sides, and leaves none", async () => {
+    const example = blocks("ts").find((block) => block.includes("VCenter"))!;
+    const printed: unknown[][] = [];
+    const body = example
+      .replace(/^import .*$/m, "")
+      .replace("vc01.corp.example", simulator.servers[0]!.url)
+      .replace("corp-ca.pem", simulator.caFile);
+    const run = new Function(
+      "VCenter",
+      "username",
+      "password",
+      "console",
+      `return (async () => {${body}})()`,
+    );
+    const { username, password } = simulator.users[0]!;
+    await run(VCenter, username, password, { log: (...words: unknown[]) => printed.push(words) });
+    expect(printed).toEqual([[expect.any(Number), "VSPHERE.LOCAL\\Administrator", true]]);
   });
 
   test("of the simulator starts one that answers", async () => {

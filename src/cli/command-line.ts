@@ -59,6 +59,26 @@ export function parseCommandLine(
   return { flags: flags as Flags, positionals };
 }
 
+/** A command line, and the words of another one that it ends with. */
+export interface SplitCommandLine {
+  readonly argv: readonly string[];
+  readonly program: readonly string[];
+}
+
+/**
+ * Takes the program off a command line of a command that runs one: its words begin with the first positional behind
+ * the command's own, and its options are not ours.
+ *
+ * @param runners Commands of one word that run a program.
+ */
+export function splitProgram(argv: readonly string[], runners: readonly string[]): SplitCommandLine {
+  const [command, first] = tokensOf(argv).filter(({ kind }) => kind === "positional");
+  if (command?.kind !== "positional" || first === undefined || !runners.includes(command.value)) {
+    return { argv, program: [] };
+  }
+  return { argv: argv.slice(0, first.index), program: argv.slice(first.index) };
+}
+
 /** True when the command line asks for JSON, even where the rest of it cannot be understood. */
 export function wantsJson(argv: readonly string[]): boolean {
   return tokensOf(argv).some(
@@ -77,10 +97,11 @@ function tokensOf(argv: readonly string[]): readonly Token[] {
 }
 
 type Token =
-  | { readonly kind: "positional"; readonly value: string }
-  | { readonly kind: "option-terminator" }
+  | { readonly kind: "positional"; readonly index: number; readonly value: string }
+  | { readonly kind: "option-terminator"; readonly index: number }
   | {
       readonly kind: "option";
+      readonly index: number;
       readonly name: string;
       readonly rawName: string;
       readonly value: string | undefined;

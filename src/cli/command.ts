@@ -2,6 +2,20 @@ import type { Environment } from "./environment.ts";
 import type { Flags, OptionName } from "./options.ts";
 import type { Spinner } from "./output/spinner.ts";
 
+/** A program to run with the streams of this one. */
+export interface ChildProgram {
+  readonly command: string;
+  readonly args: readonly string[];
+  /** The whole environment of the program. */
+  readonly env: Environment;
+}
+
+/** How a program ended: with a code, or by a signal. */
+export interface ChildEnd {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
 /** What a command has to work with; nothing else touches the process. */
 export interface CommandContext {
   readonly flags: Flags;
@@ -11,7 +25,9 @@ export interface CommandContext {
   /** Opens stdin, which is left alone by commands that do not read it. */
   readonly stdin: () => NodeJS.ReadableStream;
   /** Writes to stdout, which carries the result and nothing else. */
-  readonly out: (text: string) => void;
+  readonly out: (data: string | Uint8Array) => void;
+  /** Resolves when all that was written to stdout is out; rejects when it could not be written. */
+  readonly written: () => Promise<void>;
   /** Writes to stderr. */
   readonly err: (text: string) => void;
   readonly spinner: Spinner;
@@ -19,6 +35,12 @@ export interface CommandContext {
   readonly columns: number | undefined;
   /** Fires on SIGINT and SIGTERM. */
   readonly signal: AbortSignal;
+  /**
+   * Runs a program to its end. Signals go to it meanwhile, and interrupt nothing here.
+   *
+   * @throws what the system says of a program that cannot be started.
+   */
+  readonly runChild: (program: ChildProgram) => Promise<ChildEnd>;
 }
 
 export interface Command {
@@ -34,6 +56,8 @@ export interface CommandEntry {
   readonly positionals: string;
   readonly summary: string;
   readonly example: string;
+  /** What else there is to know, for its help. */
+  readonly notes?: string;
   readonly options: readonly OptionName[];
   /** Formats of `-o`, the default first. */
   readonly formats: readonly string[];
@@ -41,5 +65,7 @@ export interface CommandEntry {
   readonly most: number;
   /** How many it needs. */
   readonly least?: number;
+  /** True for a command that runs another: from the first positional on, all words are of that one. */
+  readonly runsProgram?: boolean;
   readonly load: () => Promise<Command>;
 }

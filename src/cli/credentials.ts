@@ -215,8 +215,8 @@ export async function readPassword(
   if (given === "") throw new UsageError(`the password of ${user} is empty`, "check where it comes from");
   if (given !== undefined) return given;
   // What stdin carries is no answer to a question.
-  const stdinTaken = [flags.token, flags.data, flags["act-as"], flags["client-secret-file"]].includes("-");
-  const typed = stdinTaken ? undefined : await promptSecret(context, `Password of ${user}: `);
+  const typed =
+    stdinReaders(flags).length > 0 ? undefined : await promptSecret(context, `Password of ${user}: `);
   if (typed === "") throw new UsageError(`no password of ${user} was typed`, "try again");
   if (typed !== undefined) return typed;
   const other = env.user !== undefined && (env.password ?? env.passwordFile) !== undefined;

@@ -25,6 +25,7 @@ export function exitCodeOf(error: unknown): number {
     case "PASSWORD_EXPIRED":
     case "TOKEN_EXPIRED":
     case "GRANT_REFUSED":
+    case "NOT_AUTHENTICATED":
       return EXIT.credentials;
     case "TRUST_REFUSED":
       return EXIT.trust;
@@ -32,16 +33,21 @@ export function exitCodeOf(error: unknown): number {
     case "CONNECTION_FAILED":
     case "PROXY_REFUSED":
     case "TIMEOUT":
+    case "SERVICE_UNAVAILABLE":
       return EXIT.unreachable;
     case "ABORTED":
       return EXIT.interrupted;
     case "HTTP_STATUS":
-      return error instanceof HttpStatusError && error.status >= 502 && error.status <= 504
-        ? EXIT.unreachable
-        : EXIT.refused;
+      return error instanceof HttpStatusError ? exitCodeOfStatus(error.status) : EXIT.refused;
     default:
       return EXIT.refused;
   }
+}
+
+/** The exit code of an HTTP status that came without an error of the protocol. */
+function exitCodeOfStatus(status: number): number {
+  if (status === 401) return EXIT.credentials;
+  return status >= 502 && status <= 504 ? EXIT.unreachable : EXIT.refused;
 }
 
 /** The exit code of several parts: 6 when some failed; when all did, their common code, else 5. */

@@ -16,6 +16,10 @@ ${commandLines(COMMANDS)}
 SERVER is host, host:port, [ipv6]:port or an https:// URL; without it
 VSSO_SERVER, GOVC_URL or VSPHERE_SERVER is used.
 
+Credentials: --user USER, --token FILE, or --cert FILE and --key FILE of a
+solution user; without them the session of VSSO_SESSION_ID, where VSSO_SERVER
+is the server, or VSSO_TOKEN, VSSO_USER and VSSO_PASSWORD.
+
 Trust: --ca FILE, --pin FINGERPRINT, --known-hosts FILE; vsso trust SERVER
 shows what a server presents.
 
@@ -42,14 +46,19 @@ vsso ${name} SUBCOMMAND --help tells more of one.
 
 /** Help of one command. */
 export function commandHelp(entry: CommandEntry): string {
-  const sections = [
-    wrap(`vsso ${entry.name} - ${entry.summary}`, 2),
-    `Usage: ${`vsso ${entry.name} ${entry.positionals}`.trimEnd()} [options]`,
-  ];
+  const sections = [wrap(`vsso ${entry.name} - ${entry.summary}`, 2), `Usage: ${usageOf(entry)}`];
   const formats = entry.formats.join(" or ");
   if (entry.options.length > 0) sections.push(`Options:\n${optionLines(entry.options, formats)}`);
-  sections.push(`Common options:\n${optionLines(COMMON_OPTIONS, formats)}`, `Example:\n  ${entry.example}`);
+  sections.push(`Common options:\n${optionLines(COMMON_OPTIONS, formats)}`);
+  if (entry.notes !== undefined) sections.push(wrap(entry.notes, 0));
+  sections.push(`Example:\n  ${entry.example}`);
   return `${sections.join("\n\n")}\n`;
+}
+
+/** Behind the first word of another program, options are that program's. */
+function usageOf({ name, positionals, runsProgram }: CommandEntry): string {
+  if (runsProgram) return `vsso ${name} [options] ${positionals}`;
+  return `${`vsso ${name} ${positionals}`.trimEnd()} [options]`;
 }
 
 function commandLines(entries: readonly CommandEntry[]): string {

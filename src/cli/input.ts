@@ -21,6 +21,8 @@ const FILE_OPTIONS = [
   "access-token-file",
   "id-token-file",
   "client-secret-file",
+  "id",
+  "ticket",
 ] as const satisfies readonly OptionName[];
 
 /** What on a command line reads stdin. */

@@ -46,7 +46,7 @@ export async function withTransports<T>(
   const { flags, err } = context;
   const trace = flags.trace === undefined ? undefined : await openTrace(flags.trace);
   const onWarning = warnOnce(context);
-  const listeners = ["retry", "rewrite", "token"].map((name) => ({
+  const listeners = ["retry", "rewrite", "token", "session"].map((name) => ({
     channel: `vsphere-sso:${name}`,
     listener: (event: unknown) => err(`${name}: ${printable(JSON.stringify(event))}\n`),
   }));

@@ -1,6 +1,6 @@
 import { AbortedError } from "../index.ts";
 import type { Command, CommandContext, CommandEntry } from "./command.ts";
-import { checkOptions, parseCommandLine, wantsJson } from "./command-line.ts";
+import { checkOptions, parseCommandLine, splitProgram, wantsJson } from "./command-line.ts";
 import { COMMANDS } from "./commands.ts";
 import { EXIT, exitCodeOf } from "./exit-code.ts";
 import { checkStdin } from "./input.ts";
@@ -17,16 +17,20 @@ export interface Host extends Omit<CommandContext, "flags" | "positionals" | "sp
   readonly terminal: { readonly isTTY: boolean; write(text: string): unknown };
 }
 
+/** Commands that run another program. */
+const RUNNERS: readonly string[] = COMMANDS.filter(({ runsProgram }) => runsProgram).map(({ name }) => name);
+
 /** Runs one command line and returns its exit code; every failure is reported on stderr. */
 export async function run(host: Host): Promise<number> {
-  const json = wantsJson(host.argv);
+  const { argv, program } = splitProgram(host.argv, RUNNERS);
+  const json = wantsJson(argv);
   const spinner = new Spinner(host.terminal);
   const err = (text: string) => {
     spinner.clear();
     host.err(text);
   };
   try {
-    return await dispatch({ ...host, err, spinner });
+    return await dispatch({ ...host, argv, err, spinner }, program);
   } catch (error) {
     if (host.signal.aborted) {
       // Whoever interrupts at a terminal knows; a program that reads JSON is told.
@@ -38,7 +42,10 @@ export async function run(host: Host): Promise<number> {
   }
 }
 
-async function dispatch(host: Host & Pick<CommandContext, "spinner">): Promise<number> {
+async function dispatch(
+  host: Host & Pick<CommandContext, "spinner">,
+  program: readonly string[],
+): Promise<number> {
   const { flags, positionals } = parseCommandLine(host.argv, optionsOf);
   if (flags.version) {
     host.out(`${host.version}\n`);
@@ -54,9 +61,10 @@ async function dispatch(host: Host & Pick<CommandContext, "spinner">): Promise<n
     host.err(await helpFor([]));
     return EXIT.usage;
   }
-  const { entry, rest } = findCommand(positionals);
+  const { entry, rest: words } = findCommand(positionals);
+  const rest = [...words, ...program];
   checkOptions(flags, entry.name, entry.options);
-  checkStdin(flags, rest);
+  checkStdin(flags, words);
   checkOut(flags);
   checkFormat(flags, entry);
   checkPositionals(rest, flags, entry);
@@ -132,7 +140,7 @@ function checkPositionals(rest: readonly string[], flags: Flags, entry: CommandE
   }
   if (rest.length < (entry.least ?? 0)) {
     throw new UsageError(
-      `vsso ${entry.name} needs ${entry.positionals.split(" ")[rest.length]}`,
+      `vsso ${entry.name} needs ${entry.positionals.replace("[--] ", "").split(" ")[rest.length]}`,
       `usage: ${usage}`,
     );
   }

@@ -24,7 +24,16 @@ export async function loadToken(
   source: Source,
   env: EnvironmentCredentials,
 ): Promise<Token> {
-  const bytes = await readTokenSource(context, source);
+  return joinToken(context, await readTokenSource(context, source), source, env);
+}
+
+/** As `loadToken`, of bytes that were read from the source already. */
+export async function joinToken(
+  context: CommandContext,
+  bytes: Buffer,
+  source: Source,
+  env: EnvironmentCredentials,
+): Promise<Token> {
   const token = SamlToken.from(bytes);
   if (token.kind === "bearer") return token;
   const keys = keySource(context, env);

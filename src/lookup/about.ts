@@ -30,7 +30,7 @@ const VIM_SCHEMA: ServiceSchema = {
 };
 
 /** A version that every supported server still answers to. */
-const SOAP_ACTION = "urn:vim25/7.0";
+const SOAP_ACTION = "urn:vim25/6.5";
 
 /**
  * Asks for the service content at `/sdk`, without a login.
@@ -52,7 +52,16 @@ export async function retrieveAbout(
     idempotent: true,
     signal: options.signal,
   });
-  const about = value && child(value, VIM_NAMESPACE, "about");
+  return readAbout(value, url);
+}
+
+/**
+ * Reads the `about` of a service content.
+ *
+ * @throws ProtocolError when there is none.
+ */
+export function readAbout(content: XmlElement | undefined, url: string): AboutInfo {
+  const about = content && child(content, VIM_NAMESPACE, "about");
   if (!about) {
     throw new ProtocolError(
       "RESPONSE_UNEXPECTED",

@@ -49,7 +49,7 @@ const listeners = new WeakMap<AbortSignal, Set<() => void>>();
  * Runs `listener` when the signal fires, at once if it has; returns how to let go. However many calls share one
  * signal, it gets one listener: Node warns of a leak at eleven.
  */
-function onAbort(signal: AbortSignal | undefined, listener: () => void): () => void {
+export function onAbort(signal: AbortSignal | undefined, listener: () => void): () => void {
   if (signal === undefined) return () => undefined;
   if (signal.aborted) {
     listener();

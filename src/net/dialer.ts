@@ -17,6 +17,12 @@ export interface RouteOptions {
   readonly noProxy?: string;
   /** Where to connect instead, as curl's `--resolve`: `host:port` to an address, or to `address:port`. */
   readonly addresses?: Readonly<Record<string, string>>;
+  /**
+   * Reaches every vCenter at the virtual host where extensions log in by certificate (`sdkTunnel:8089`): by CONNECT
+   * through this port of the vCenter itself, 80 as shipped, and not through `proxy`. The certificate within is the
+   * vCenter's own and is judged as such, by the name and port of the URL.
+   */
+  readonly sdkTunnelPort?: number | undefined;
 }
 
 interface Route {
@@ -27,6 +33,8 @@ interface Route {
 /** Node waits 250 ms for each address of a name by default, too little for links over satellites and slow VPNs. */
 const ADDRESS_ATTEMPT_MS = 1_000;
 const KEEP_ALIVE_MS = 60_000;
+/** What the reverse proxy of a vCenter knows its virtual host by; it may well tell upper from lower case. */
+const SDK_TUNNEL: Authority = { host: "sdkTunnel", port: 8089 };
 
 /** Opens raw connections: direct, to the address put in a server's place, or through a proxy. */
 export class Dialer {
@@ -34,12 +42,14 @@ export class Dialer {
   readonly #noProxy: string;
   readonly #addresses = new Map<string, Authority>();
   readonly #proxyVerifier: Verifier;
+  readonly #sdkTunnelPort: number | undefined;
 
   /** @throws InvalidArgumentError for a proxy or an address that cannot be read. */
   constructor(options: RouteOptions = {}, ca?: TrustOptions["ca"]) {
     this.#proxy = options.proxy === undefined || options.proxy === "" ? undefined : parseProxy(options.proxy);
     this.#noProxy = options.noProxy ?? "";
     this.#proxyVerifier = new Verifier(new Trust(ca === undefined ? {} : { ca }));
+    this.#sdkTunnelPort = checkPort(options.sdkTunnelPort);
     for (const [server, address] of Object.entries(options.addresses ?? {})) {
       const from = parseServer(server);
       this.#addresses.set(formatAuthority(from), parseAddress(address, from.port));
@@ -53,6 +63,7 @@ export class Dialer {
 
   /** @throws ConnectionError, TrustError (of the proxy), or the signal's reason. */
   async dial(authority: Authority, signal: AbortSignal): Promise<Socket> {
+    if (this.#sdkTunnelPort !== undefined) return this.#dialSdkTunnel(authority, this.#sdkTunnelPort, signal);
     const { proxy, target } = this.route(authority);
     if (proxy === undefined) return this.dialDirect(authority, signal);
     const host = formatAuthority(authority);
@@ -70,6 +81,21 @@ export class Dialer {
       socket = await open();
     }
     await openTunnel(socket, { proxy, target, host, signal, failure });
+    return socket;
+  }
+
+  async #dialSdkTunnel(authority: Authority, port: number, signal: AbortSignal): Promise<Socket> {
+    const proxy: HttpProxy = {
+      authority: { host: authority.host, port },
+      secure: false,
+      authorization: undefined,
+      hint: `Check that port ${port} is that of the vCenter's reverse proxy, and that nothing on the way blocks CONNECT.`,
+    };
+    const host = formatAuthority(authority);
+    const failure = (cause: unknown): Error =>
+      connectionFailure(host, cause, { proxy: formatAuthority(proxy.authority) });
+    const socket = await openSocket(this.route(proxy.authority).target, signal, failure);
+    await openTunnel(socket, { proxy, target: SDK_TUNNEL, host, signal, failure });
     return socket;
   }
 
@@ -152,6 +178,11 @@ function openTunnel(socket: Socket, { proxy, target, host, signal, failure }: Tu
     socket.on("data", onData).on("error", onError).on("close", onClose);
     socket.write(connectRequest(target, proxy));
   });
+}
+
+function checkPort(port: number | undefined): number | undefined {
+  if (port === undefined || (Number.isInteger(port) && port > 0 && port < 65_536)) return port;
+  throw new InvalidArgumentError("sdkTunnelPort must be a port number, from 1 to 65535");
 }
 
 /** An address, or address and port; unlike a server it keeps the port of what it stands for. */

@@ -9,6 +9,8 @@ export interface HttpProxy {
   readonly secure: boolean;
   /** Value of `Proxy-Authorization`, a secret. */
   readonly authorization: string | undefined;
+  /** What to do when it refuses, where that is known better than in general. */
+  readonly hint?: string | undefined;
 }
 
 // What a proxy answers to CONNECT is a status line and a few headers.
@@ -112,9 +114,10 @@ function proxyRefused(
       host,
       systemCode: status === undefined ? undefined : `HTTP_${status}`,
       hint:
-        status === "407"
+        proxy.hint ??
+        (status === "407"
           ? "Give the proxy's user and password in its URL."
-          : "Check that the proxy may reach this host and port, or exempt the host with NO_PROXY.",
+          : "Check that the proxy may reach this host and port, or exempt the host with NO_PROXY."),
     },
   );
 }

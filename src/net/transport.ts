@@ -1,6 +1,7 @@
 import type { Socket } from "node:net";
 import { AbortedError, InvalidArgumentError, type ServedCertificate, VsphereSsoError } from "../errors.ts";
 import { type Authority, authorityOf, formatAuthority } from "./authority.ts";
+import { type ClientCertificate, readClientCertificate } from "./client-certificate.ts";
 import { Connection, preloadClient } from "./connection.ts";
 import { abortable, Call, checkDelay, timedOut, withTimeout } from "./deadline.ts";
 import { Dialer, type RouteOptions } from "./dialer.ts";
@@ -26,6 +27,8 @@ export type { Method, ResponseHeaders, ServerTime };
 export interface TransportOptions extends RouteOptions {
   /** Which certificates are trusted. Default: those that the system's or Node's authorities issued. */
   readonly trust?: TrustOptions;
+  /** Shown to servers that ask for one in the TLS handshake, never to a proxy. */
+  readonly clientCertificate?: ClientCertificate | undefined;
   /** Milliseconds to connect, from the name to the end of the TLS handshake, proxy included. Default 10,000. */
   readonly connectTimeoutMs?: number;
   /** Milliseconds from sending the request to the headers of the reply. Default 60,000. */
@@ -104,8 +107,11 @@ export class Transport implements AsyncDisposable {
     };
     this.#retry = resolveRetry(options.retry);
     this.#dialer = new Dialer(options, options.trust?.ca);
-    this.#verifier = new Verifier(new Trust(options.trust, options.onWarning));
-    const { trust, onWarning } = options;
+    const { trust, onWarning, clientCertificate } = options;
+    this.#verifier = new Verifier(
+      new Trust(trust, onWarning),
+      clientCertificate && readClientCertificate(clientCertificate),
+    );
     if (onWarning && (trust?.pins !== undefined || trust?.ca !== undefined)) {
       this.#warnOfHttp = (host) =>
         onWarning(`Pins and authorities (ca) do not apply to ${host}: http has no TLS`);

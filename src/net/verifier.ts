@@ -2,6 +2,7 @@ import { X509Certificate } from "node:crypto";
 import { isIP, type Socket } from "node:net";
 import * as tls from "node:tls";
 import { type Authority, formatAuthority } from "./authority.ts";
+import type { TlsIdentity } from "./client-certificate.ts";
 import { abortable } from "./deadline.ts";
 import { systemCodeOf } from "./failures.ts";
 import { matchesFingerprint } from "./fingerprint.ts";
@@ -36,6 +37,8 @@ const MAX_CHAIN = 32;
  */
 export class Verifier {
   readonly #trust: Trust;
+  /** Shown to any server that asks, before it is judged: a certificate is no secret, and the key stays here. */
+  readonly #identity: TlsIdentity | undefined;
   readonly #contexts = new Map<string, tls.SecureContext>();
   /** Authorities that verified a server by a pin, by authority: spares the second connection from then on. */
   readonly #pinned = new Map<string, readonly X509Certificate[]>();
@@ -45,8 +48,9 @@ export class Verifier {
   readonly #accepted = new Map<string, X509Certificate>();
   #systemRoots: Promise<string | undefined> | undefined;
 
-  constructor(trust: Trust) {
+  constructor(trust: Trust, identity?: TlsIdentity) {
     this.#trust = trust;
+    this.#identity = identity;
   }
 
   /**
@@ -177,7 +181,7 @@ export class Verifier {
       // Node's own store holds NODE_EXTRA_CA_CERTS as well.
       if (store === "system") this.#systemRoots ??= readSystemRoots();
       const roots = store === "system" ? ((await this.#systemRoots) ?? []) : undefined;
-      context = tls.createSecureContext(roots === undefined ? {} : { ca: roots });
+      context = tls.createSecureContext({ ...this.#identity, ...(roots !== undefined && { ca: roots }) });
       this.#contexts.set(store, context);
     }
     return context;
@@ -189,6 +193,7 @@ export class Verifier {
     let context = this.#contexts.get(key);
     if (context === undefined) {
       context = tls.createSecureContext({
+        ...this.#identity,
         ca: anchors.map((anchor) => anchor.toString()),
         // An intermediate authority may be the one trusted.
         allowPartialTrustChain: true,

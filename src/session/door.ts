@@ -25,6 +25,11 @@ export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+export interface DoorAdoptOptions {
+  /** Whether `logout` ends the session. Default false. */
+  readonly owned?: boolean | undefined;
+}
+
 export interface DoorOptions extends TransportOptions {
   /** A transport to use, and not to close, instead of one made from the options. */
   readonly transport?: DoorTransport | undefined;
@@ -37,7 +42,7 @@ export interface SessionDoor {
   readonly door: DoorName;
   /** The ID that is sent; undefined before `login` and `adopt`, and after `logout`. An opaque text of any length. */
   readonly sessionId: string | undefined;
-  /** True for a session made by `login` here, false for one that was adopted. */
+  /** Whether `logout` ends the session: true for one made by `login`, false for one that was adopted without that. */
   readonly owned: boolean;
   /**
    * Makes a session and keeps its ID. A session held before is forgotten, not ended. Never tried twice.
@@ -46,8 +51,8 @@ export interface SessionDoor {
    *   the kind of credential does not exist there.
    */
   login(credential: DoorCredential, options?: CallOptions): Promise<string>;
-  /** Uses a session that somebody else made, and never ends it. */
-  adopt(sessionId: string): void;
+  /** Uses a session that somebody else made, and does not end it unless it is given for keeps. */
+  adopt(sessionId: string, options?: DoorAdoptOptions): void;
   /** What the server knows of the session, by a call; null when it does not know it (any more). */
   current(options?: CallOptions): Promise<SessionInfo | null>;
   /** Ends the session where it is owned, and forgets the ID in any case. A session that has ended already is no error. */

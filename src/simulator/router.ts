@@ -1,15 +1,20 @@
 import type { IncomingHttpHeaders } from "node:http";
-import { LOOKUP_NAMESPACE, VIM_NAMESPACE } from "../xml/names.ts";
+import { LOOKUP_NAMESPACE } from "../xml/names.ts";
 import { answerLookup } from "./lookup-service.ts";
 import { answerBroker, isBrokerPath } from "./oauth/broker.ts";
 import { answerExchange, answerOldExchange } from "./oauth/exchange.ts";
-import { ExchangeError } from "./oauth/exchange-error.ts";
 import { metadataPage } from "./saml-metadata.ts";
-import { readEnvelope, type SoapRequest, writeFault } from "./soap.ts";
+import { readEnvelope, readSoapText, type SoapRequest, writeFault } from "./soap.ts";
 import { answerSts, isStsPath, stsOperation } from "./sts/service.ts";
+import { answerVapi, isVapiPath } from "./vapi/answer.ts";
+import { applianceDoor, vcenterDoor } from "./vapi/door.ts";
 import type { NodeView } from "./view.ts";
-import { answerVim, serviceVersions } from "./vim-anonymous.ts";
-import { invalidRequest, VmomiFault } from "./vmomi.ts";
+import { serviceVersions } from "./vim/content.ts";
+import { answerVimJson } from "./vim/json.ts";
+import { siblingAt } from "./vim/sibling-services.ts";
+import { answerSibling } from "./vim/siblings.ts";
+import { answerVimSoap, isVimSoapPath } from "./vim/soap.ts";
+import { VmomiFault } from "./vmomi.ts";
 
 export interface HttpRequest {
   readonly method: string;
@@ -18,16 +23,22 @@ export interface HttpRequest {
   /** What follows the question mark; empty without one. */
   readonly query: string;
   readonly headers: IncomingHttpHeaders;
+  /** Every `Authorization`; `headers` has the first alone. */
+  readonly authorizations: readonly string[];
   readonly body: Buffer;
   readonly remoteAddress: string;
+  /** Certificate that the client showed in TLS, DER. */
+  readonly clientCertificate?: Buffer | undefined;
 }
 
 export interface HttpAnswer {
   readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
+  readonly headers: Readonly<Record<string, string | readonly string[]>>;
   readonly body: string;
-  /** Name of the SOAP operation, where the request could be read that far. */
+  /** Name of the SOAP or JSON-RPC operation, where the request could be read that far. */
   readonly operation?: string;
+  /** For the log: why something was refused of which clients are not told the reason. */
+  readonly reason?: string;
 }
 
 interface SoapService {
@@ -36,25 +47,19 @@ interface SoapService {
 }
 
 const LOOKUP: SoapService = { namespace: LOOKUP_NAMESPACE, answer: answerLookup };
-const VIM: SoapService = { namespace: VIM_NAMESPACE, answer: answerVim };
 
 const SOAP_SERVICES: ReadonlyMap<string, SoapService> = new Map([
   ["/lookupservice/sdk", LOOKUP],
   ["/lookupservice/sdk/", LOOKUP],
-  ["/sdk", VIM],
-  ["/sdk/", VIM],
-  ["/sdk/vimService", VIM],
 ]);
 
 const EXCHANGES: ReadonlyMap<string, (request: HttpRequest, view: NodeView) => HttpAnswer> = new Map([
   ["/api/vcenter/authentication/token", answerExchange],
   ["/rest/vcenter/tokenservice/token-exchange", answerOldExchange],
 ]);
-const SIGNING_CERTIFICATE = "/api/vcenter/certificate-management/vcenter/signing-certificate";
 
 const XML = { "content-type": "text/xml; charset=utf-8" };
 const HTML = { "content-type": "text/html; charset=utf-8" };
-const CONTENT_TYPE = /^text\/xml\s*(;\s*charset\s*=\s*"?utf-8"?\s*)?;?\s*$/i;
 
 /** Answers a request as the reverse proxy of a vCenter and the services behind it do. */
 export function route(request: HttpRequest, view: NodeView): HttpAnswer {
@@ -63,22 +68,34 @@ export function route(request: HttpRequest, view: NodeView): HttpAnswer {
   if (service) {
     return method === "POST" ? soap(service, request, view) : methodNotAllowed("POST");
   }
+  if (isVimSoapPath(path)) return answerVimSoap(request, view);
+  const other = answerVimJson(request, view) ?? answerSibling(request, view);
+  if (other) return other;
   if (isStsPath(path)) return answerSts(request, view);
   if (isBrokerPath(path)) return answerBroker(request, view);
   const exchange = EXCHANGES.get(path);
   if (exchange) return method === "POST" ? exchange(request, view) : methodNotAllowed("POST");
+  if (isVapiPath(path)) return answerVapi(request, vcenterDoor(view));
   const page = readPage(path, view);
   if (!page) return { status: 404, headers: {}, body: "" };
   return method === "GET" || method === "HEAD" ? page : methodNotAllowed("GET, HEAD");
+}
+
+/** Answers a request as the management service of the appliance does, which is there for vAPI alone. */
+export function routeAppliance(request: HttpRequest, view: NodeView): HttpAnswer {
+  if (isVapiPath(request.path)) return answerVapi(request, applianceDoor(view));
+  return { status: 404, headers: {}, body: "" };
 }
 
 /** Name of the SOAP operation of a request that is not going to be answered. */
 export function operationOf(request: HttpRequest): string | undefined {
   const { soapaction } = request.headers;
   if (isStsPath(request.path)) return stsOperation(Array.isArray(soapaction) ? soapaction[0] : soapaction);
-  if (!SOAP_SERVICES.has(request.path) || request.method !== "POST") return undefined;
+  const isSoap =
+    SOAP_SERVICES.has(request.path) || isVimSoapPath(request.path) || siblingAt(request.path) !== undefined;
+  if (!isSoap || request.method !== "POST") return undefined;
   try {
-    return readEnvelope(readText(request)).call.local;
+    return readEnvelope(readSoapText(request)).call.local;
   } catch (error) {
     if (error instanceof VmomiFault) return undefined;
     throw error;
@@ -87,28 +104,19 @@ export function operationOf(request: HttpRequest): string | undefined {
 
 function readPage(path: string, view: NodeView): HttpAnswer | undefined {
   if (path === "/") return { status: 200, headers: HTML, body: htmlPage("vCenter", view.node.instanceName) };
-  if (path === "/sdk/vimServiceVersions.xml") {
-    return { status: 200, headers: XML, body: serviceVersions(view.group.release) };
+  const versions = /^\/sdk\/(vim|vsan)ServiceVersions\.xml$/.exec(path)?.[1];
+  if (versions !== undefined) {
+    const namespace = versions === "vim" ? "urn:vim25" : "urn:vsan";
+    return { status: 200, headers: XML, body: serviceVersions(namespace, view.group.release) };
   }
-  if (path === SIGNING_CERTIFICATE) return unauthenticated();
   return metadataPage(path, view);
-}
-
-/** To a call of the REST API that needs a session. */
-function unauthenticated(): HttpAnswer {
-  const error = new ExchangeError("unauthenticated");
-  return {
-    status: error.status,
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify(error.toApi()),
-  };
 }
 
 function soap(service: SoapService, request: HttpRequest, view: NodeView): HttpAnswer {
   let operation: string | undefined;
   const named = (): { operation?: string } => (operation === undefined ? {} : { operation });
   try {
-    const envelope = readEnvelope(readText(request));
+    const envelope = readEnvelope(readSoapText(request));
     operation = envelope.call.local;
     const action = request.headers.soapaction;
     const body = service.answer(envelope, Array.isArray(action) ? action.join(", ") : action, view);
@@ -116,18 +124,6 @@ function soap(service: SoapService, request: HttpRequest, view: NodeView): HttpA
   } catch (error) {
     if (!(error instanceof VmomiFault)) throw error;
     return { status: 500, headers: XML, body: writeFault(error, service.namespace), ...named() };
-  }
-}
-
-function readText({ headers, body }: HttpRequest): string {
-  const contentType = headers["content-type"] ?? "";
-  if (!CONTENT_TYPE.test(contentType)) {
-    throw invalidRequest(`The content type is "${contentType}", not text/xml in UTF-8`);
-  }
-  try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(body);
-  } catch {
-    throw invalidRequest("The request is not UTF-8");
   }
 }
 

@@ -1,14 +1,17 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from "node:http";
 import { createServer, type Server } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { FaultPlan } from "./faults.ts";
+import { TLSSocket } from "node:tls";
+import type { FaultPlan, Mishap } from "./faults.ts";
 import type { NodeCertificates } from "./pki.ts";
-import { type HttpAnswer, operationOf, route, unavailable } from "./router.ts";
+import { type HttpAnswer, type HttpRequest, operationOf, unavailable } from "./router.ts";
 import type { NodeView } from "./view.ts";
 
 const ADDRESS = "127.0.0.1";
 const MAX_BODY = 4 * 1024 * 1024;
+/** Room for tokens in `Authorization`. */
+const MAX_HEADERS = 64 * 1024;
 
 /** A request as it was received. */
 export interface ReceivedRequest {
@@ -17,8 +20,10 @@ export interface ReceivedRequest {
   readonly method: string;
   /** Without the query. */
   readonly path: string;
-  /** Name of the SOAP operation, where the request could be read that far. */
+  /** Name of the SOAP or JSON-RPC operation, where the request could be read that far. */
   readonly operation?: string;
+  /** True on the port of the appliance's own management service. */
+  readonly appliance?: true;
 }
 
 /** What a node's server asks of the group it belongs to. */
@@ -27,6 +32,9 @@ export interface ServerContext {
   /** Undefined until every node listens. */
   readonly view: () => NodeView | undefined;
   readonly plan: () => FaultPlan;
+  readonly route: (request: HttpRequest, view: NodeView) => HttpAnswer;
+  /** What goes wrong with the next request. */
+  readonly mishap: () => Mishap;
   readonly received: (request: ReceivedRequest) => void;
   readonly log: (line: string) => void;
 }
@@ -46,6 +54,10 @@ export class NodeServer {
       cert: certificates.chain,
       minVersion: "TLSv1.2",
       keepAliveTimeout: 60_000,
+      maxHeaderSize: MAX_HEADERS,
+      // Extensions log in with one. Any is taken, and none: what it is worth is for the service to say.
+      requestCert: true,
+      rejectUnauthorized: false,
     });
     this.#server.on("connection", (socket: Socket) => this.#track(socket));
     this.#server.on("tlsClientError", (error) => context.log(`TLS handshake failed: ${error.message}`));
@@ -89,19 +101,27 @@ export class NodeServer {
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { number, received, log } = this.#context;
+    const { number, received, log, route } = this.#context;
     const plan = this.#context.plan();
     const view = this.#context.view();
     const method = request.method ?? "";
     const [path = "", query = ""] = (request.url ?? "").replace(/#.*$/, "").split(/\?(.*)/s);
     const body = await readBody(request);
-    const mishap = plan.next(number);
+    const mishap = this.#context.mishap();
     let answer: HttpAnswer;
     if (!body) answer = { status: 413, headers: {}, body: "" };
     else if (!view) answer = unavailable(undefined);
     else {
-      const remoteAddress = request.socket.remoteAddress ?? "";
-      const message = { method, path, query, headers: request.headers, body, remoteAddress };
+      const message: HttpRequest = {
+        method,
+        path,
+        query,
+        headers: request.headers,
+        authorizations: request.headersDistinct.authorization ?? [],
+        body,
+        remoteAddress: request.socket.remoteAddress ?? "",
+        clientCertificate: certificateOf(request),
+      };
       answer = mishap ? lost(operationOf(message), plan) : route(message, view);
     }
     const { operation } = answer;
@@ -114,9 +134,14 @@ export class NodeServer {
       (connection ?? request.socket).resetAndDestroy();
       return;
     }
-    log(`${what} ${answer.status}`);
+    log(`${what} ${answer.status}${answer.reason === undefined ? "" : ` (${answer.reason})`}`);
     send(response, answer, view?.now);
   }
+}
+
+/** Certificate of the client, DER; undefined for a client that showed none. */
+function certificateOf({ socket }: IncomingMessage): Buffer | undefined {
+  return socket instanceof TLSSocket ? socket.getPeerCertificate().raw : undefined;
 }
 
 /** To a request that no service gets to see. */
@@ -142,8 +167,9 @@ function send(response: ServerResponse, answer: HttpAnswer, now = Date.now()): v
   const body = Buffer.from(answer.body);
   response.writeHead(answer.status, {
     date: new Date(now).toUTCString(),
-    ...answer.headers,
-    "content-length": body.length,
+    ...(answer.headers as OutgoingHttpHeaders),
+    // A 204 has no body, so it has no length.
+    ...(answer.status !== 204 && { "content-length": body.length }),
     server: "envoy",
   });
   response.end(body);

@@ -1,7 +1,7 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { ConnectionError, InvalidArgumentError } from "../errors.ts";
+import { InvalidArgumentError } from "../errors.ts";
 import {
   createPeople,
   createSso,
@@ -12,19 +12,21 @@ import {
 } from "./accounts.ts";
 import { FaultPlan, type SimulatorFaults } from "./faults.ts";
 import { createNode, instanceNameOf, type SimulatedGroup } from "./group.ts";
-import { type Federation, federationOf, type IdentityProvider, type OAuthClient } from "./oauth/provider.ts";
-import { checkAborted, createPki, pem } from "./pki.ts";
+import { createInventory } from "./inventory.ts";
+import { applianceServer, type GroupState, listenAll, nodeServer, nowOf, stop } from "./node-servers.ts";
+import { federationOf, type IdentityProvider, type OAuthClient } from "./oauth/provider.ts";
+import { createPki, pem } from "./pki.ts";
 import { RegistrationStore } from "./registration-store.ts";
 import { DEFAULT_RELEASE, findRelease } from "./release.ts";
-import { NodeServer, type ReceivedRequest } from "./server.ts";
-import type { ServerBehaviours } from "./sessions/behaviours.ts";
+import type { NodeServer, ReceivedRequest } from "./server.ts";
+import { checkBehaviours, type ServerBehaviours } from "./sessions/behaviours.ts";
 import type { SessionPolicy } from "./sessions/policy.ts";
-import { SessionTable } from "./sessions/table.ts";
+import { SessionTable, type SimulatedSession } from "./sessions/table.ts";
 import { limitsOf, type TokenPolicy } from "./sts/policy.ts";
-import type { Sso } from "./sts/sso.ts";
+import { VapiState } from "./vapi/state.ts";
+import { VimState } from "./vim/state.ts";
 
 const MAX_NODES = 99;
-const MAX_REQUESTS = 10_000;
 const DOMAIN = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/i;
 
 export interface SimulatorOptions {
@@ -55,6 +57,10 @@ export interface SimulatorOptions {
   readonly sessions?: SessionPolicy;
   /** What no source says of real servers, one way or the other. */
   readonly behaviours?: ServerBehaviours;
+  /** Whether each node has the management service of its appliance too, on a port of its own. Default false. */
+  readonly appliance?: boolean;
+  /** Port of that service on the first node; the others take the following ones. Default as for `port`. */
+  readonly appliancePort?: number;
   /** Ends the start; a simulator that runs is ended by `close()`. */
   readonly signal?: AbortSignal;
   /** Takes one line for every request answered. Default: none is kept. */
@@ -72,9 +78,34 @@ export interface SimulatorServer {
   readonly url: string;
 }
 
+/** How the management service of a simulated appliance is reached. No session of the vCenter is good there. */
+export interface SimulatorAppliance {
+  readonly instanceName: string;
+  readonly port: number;
+  /** `https://127.0.0.1:port` */
+  readonly url: string;
+  readonly username: "root";
+  readonly password: string;
+}
+
+/** A session that is open at a node. */
+export interface SimulatorSession {
+  /** Number of the node, from 1. */
+  readonly node: number;
+  /** Where it is known: at vAPI, at VIM, or at both; or at the appliance's own service. */
+  readonly sides: readonly ("vapi" | "vim" | "appliance")[];
+  /** `user@domain`, or `root`. */
+  readonly user: string;
+  readonly createdAt: Date;
+  /** Requests that came with its ID. */
+  readonly callCount: number;
+}
+
 /** A running group. `close()`, or the end of an `await using` block, ends it. */
 export interface Simulator extends AsyncDisposable {
   readonly servers: readonly SimulatorServer[];
+  /** Empty unless they were asked for. */
+  readonly appliances: readonly SimulatorAppliance[];
   /** PEM of the authority that signed every node's certificate. */
   readonly ca: string;
   /** Absolute path of that PEM in a directory of its own (mode 0700), which `close()` removes. */
@@ -94,12 +125,16 @@ export interface Simulator extends AsyncDisposable {
   readonly stsSigningCaFile: string;
   /** What the nodes received, oldest first; the last 10,000 are kept. */
   readonly requests: readonly ReceivedRequest[];
+  /** Sessions that are open now: what is left of them in the end was not logged out. */
+  readonly sessions: readonly SimulatorSession[];
   /**
    * What goes wrong from now on; assigning counts `resetConnections` and `serviceUnavailable` anew.
    *
    * @throws InvalidArgumentError when assigned a node that does not exist or a number out of range.
    */
   faults: SimulatorFaults;
+  /** Ends the sessions of a node (number from 1), or of all of them, as a restart of its services does. */
+  endSessions(node?: number): void;
   /** Stops every node, open connections included. May be called again. */
   close(): Promise<void>;
 }
@@ -118,33 +153,41 @@ export interface Simulator extends AsyncDisposable {
  */
 export async function startSimulator(options: SimulatorOptions = {}): Promise<Simulator> {
   const { nodes = 3, port = 0, ssoDomain = "vsphere.local", faults = {}, log, signal } = options;
+  const { sessions: policy = {}, behaviours = {}, appliance = false, appliancePort = 0 } = options;
   const release = findRelease(options.release ?? DEFAULT_RELEASE);
   checkOptions(nodes, port, ssoDomain);
+  checkOptions(nodes, appliancePort, ssoDomain);
+  checkBehaviours(behaviours);
   const limits = limitsOf(options.tokens ?? {});
-  const state: State = {
+  const state: GroupState = {
     group: undefined,
     sso: undefined,
     registrations: undefined,
-    sessions: [...Array(nodes)].map(() => new SessionTable(options.sessions ?? {}, release.sharesSessions)),
-    behaviours: options.behaviours ?? {},
+    memories: [...Array(nodes)].map(() => ({
+      sessions: new SessionTable(policy, release.sharesSessions, behaviours),
+      inventory: createInventory(),
+      vim: new VimState(),
+      vapi: new VapiState(policy, behaviours),
+    })),
+    behaviours,
     federation: federationOf(options.identityProvider, options.oauthClients ?? []),
     plan: new FaultPlan(faults, nodes),
     requests: [],
   };
   const names = [...Array(nodes).keys()].map((index) => instanceNameOf(index + 1));
-  const pki = await createPki(names, ssoDomain, signal);
-  const servers = pki.nodes.map((certificates, index) => nodeServer(certificates, index, state, log));
+  const pki = await createPki(appliance ? [...names, ...names] : names, ssoDomain, signal);
+  const certificates = pki.nodes.slice(0, nodes);
+  const servers = certificates.map((each, index) => nodeServer(each, index, state, log));
+  const appliances = pki.nodes.slice(nodes).map((each, index) => applianceServer(each, index, state, log));
+  const all = [...servers, ...appliances];
   let directory: string | undefined;
   try {
-    const ports: number[] = [];
-    for (const [index, server] of servers.entries()) {
-      checkAborted(signal);
-      ports.push(await listen(server, port && port + index));
-    }
+    const ports = await listenAll(servers, port, signal);
+    const appliancePorts = await listenAll(appliances, appliancePort, signal);
     const group: SimulatedGroup = {
       release,
       ssoDomain,
-      nodes: pki.nodes.map((certificates, index) => createNode(index + 1, ports[index] ?? 0, certificates)),
+      nodes: certificates.map((each, index) => createNode(index + 1, ports[index] ?? 0, each)),
     };
     directory = resolve(await mkdtemp(join(tmpdir(), "vsso-simulator-")));
     await writeFile(join(directory, "ca.pem"), pki.ca);
@@ -157,54 +200,24 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     state.sso.directory.checkAccounts(faults);
     state.registrations = new RegistrationStore(group);
     state.group = group;
-    return new RunningSimulator(state, group, servers, {
+    return new RunningSimulator(state, group, all, {
       directory,
       ca: pki.ca,
       stsSigningCa,
       users: people.map(({ name, domain, password }) => ({ username: `${name}@${domain}`, password })),
       solutionUsers: solutionUsers.map(({ name, certFile, keyFile }) => ({ name, certFile, keyFile })),
+      appliances: appliancePorts.map((own, index) => ({
+        instanceName: instanceNameOf(index + 1),
+        port: own,
+        url: `https://127.0.0.1:${own}`,
+        username: "root",
+        password: state.memories[index]?.vapi.appliance.rootPassword ?? "",
+      })),
     });
   } catch (error) {
-    await stop(servers, directory);
+    await stop(all, directory);
     throw error;
   }
-}
-
-/** What the servers share; the group is there once all of them listen. */
-interface State {
-  group: SimulatedGroup | undefined;
-  sso: Sso | undefined;
-  registrations: RegistrationStore | undefined;
-  readonly sessions: readonly SessionTable[];
-  readonly behaviours: ServerBehaviours;
-  readonly federation: Federation;
-  plan: FaultPlan;
-  readonly requests: ReceivedRequest[];
-}
-
-function nodeServer(
-  certificates: ConstructorParameters<typeof NodeServer>[0],
-  index: number,
-  state: State,
-  log: SimulatorOptions["log"],
-): NodeServer {
-  const number = index + 1;
-  return new NodeServer(certificates, {
-    number,
-    view: () => {
-      const { group, sso, registrations, federation, behaviours, plan } = state;
-      const node = group?.nodes[index];
-      const sessions = state.sessions[index];
-      const now = Date.now() + (plan.faults.clockSkewSeconds ?? 0) * 1000;
-      if (!group || !sso || !registrations || !node || !sessions) return undefined;
-      return { node, group, sso, federation, registrations, sessions, behaviours, faults: plan.faults, now };
-    },
-    plan: () => state.plan,
-    received: (request) => {
-      if (state.requests.push(request) > MAX_REQUESTS) state.requests.shift();
-    },
-    log: (line) => log?.(`${instanceNameOf(number)} ${line}`),
-  });
 }
 
 interface Facts {
@@ -213,10 +226,12 @@ interface Facts {
   readonly stsSigningCa: string;
   readonly users: readonly SimulatorUser[];
   readonly solutionUsers: readonly SimulatorSolutionUser[];
+  readonly appliances: readonly SimulatorAppliance[];
 }
 
 class RunningSimulator implements Simulator {
   readonly servers: readonly SimulatorServer[];
+  readonly appliances: readonly SimulatorAppliance[];
   readonly ca: string;
   readonly caFile: string;
   readonly ssoDomain: string;
@@ -225,18 +240,19 @@ class RunningSimulator implements Simulator {
   readonly stsSigningCa: string;
   readonly stsSigningCaFile: string;
   readonly requests: readonly ReceivedRequest[];
-  readonly #state: State;
+  readonly #state: GroupState;
   readonly #nodes: readonly NodeServer[];
   readonly #directory: string;
   #closed: Promise<void> | undefined;
 
-  constructor(state: State, group: SimulatedGroup, nodes: readonly NodeServer[], facts: Facts) {
+  constructor(state: GroupState, group: SimulatedGroup, nodes: readonly NodeServer[], facts: Facts) {
     this.#state = state;
     this.#nodes = nodes;
     this.#directory = facts.directory;
     this.servers = group.nodes.map(({ instanceName, nodeId, port }) => {
       return { instanceName, nodeId, host: "127.0.0.1", port, url: `https://127.0.0.1:${port}` };
     });
+    this.appliances = facts.appliances;
     this.ca = facts.ca;
     this.caFile = join(facts.directory, "ca.pem");
     this.ssoDomain = group.ssoDomain;
@@ -253,7 +269,32 @@ class RunningSimulator implements Simulator {
 
   set faults(faults: SimulatorFaults) {
     this.#state.sso?.directory.checkAccounts(faults);
-    this.#state.plan = new FaultPlan(faults, this.#nodes.length);
+    this.#state.plan = new FaultPlan(faults, this.servers.length);
+  }
+
+  get sessions(): readonly SimulatorSession[] {
+    const now = nowOf(this.#state);
+    return this.#state.memories.flatMap(({ sessions, vapi }, index) => {
+      const describe = (session: SimulatedSession, sides: SimulatorSession["sides"]): SimulatorSession => ({
+        node: index + 1,
+        sides,
+        user: session.user.upn,
+        createdAt: new Date(session.createdAt),
+        callCount: session.callCount,
+      });
+      return [
+        ...sessions.list(undefined, now).map((session) => describe(session, session.sides)),
+        ...vapi.applianceSessions.list(undefined, now).map((session) => describe(session, ["appliance"])),
+      ];
+    });
+  }
+
+  endSessions(node?: number): void {
+    for (const [index, { sessions, vapi }] of this.#state.memories.entries()) {
+      if (node !== undefined && node !== index + 1) continue;
+      sessions.clear();
+      vapi.applianceSessions.clear();
+    }
   }
 
   close(): Promise<void> {
@@ -264,30 +305,6 @@ class RunningSimulator implements Simulator {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
-}
-
-async function listen(server: NodeServer, port: number): Promise<number> {
-  try {
-    return await server.listen(port);
-  } catch (error) {
-    const systemCode = (error as NodeJS.ErrnoException).code;
-    if (port !== 0) {
-      throw new InvalidArgumentError(`the simulator cannot listen on port ${port} (${systemCode})`, {
-        cause: error,
-        hint: "Choose another port, or none to let the system choose.",
-      });
-    }
-    throw new ConnectionError("CONNECTION_FAILED", "the simulator cannot listen on 127.0.0.1", {
-      cause: error,
-      host: "127.0.0.1:0",
-      systemCode,
-    });
-  }
-}
-
-async function stop(servers: readonly NodeServer[], directory: string | undefined): Promise<void> {
-  await Promise.all(servers.map((server) => server.close()));
-  if (directory !== undefined) await rm(directory, { recursive: true, force: true });
 }
 
 function checkOptions(nodes: number, port: number, ssoDomain: string): void {

@@ -8,13 +8,34 @@ import {
   XSI_NAMESPACE,
 } from "../xml/names.ts";
 import { attribute, parseXml, type XmlElement } from "../xml/reader.ts";
+import type { HttpRequest } from "./router.ts";
 import { invalidRequest, nameOf, refuseText, VmomiFault } from "./vmomi.ts";
 
 export interface SoapRequest {
   /** The one child of the body. */
   readonly call: XmlElement;
+  readonly header: XmlElement | undefined;
   /** The whole message: a signature is one of its bytes. */
   readonly text: string;
+}
+
+const CONTENT_TYPE = /^text\/xml\s*(;\s*charset\s*=\s*"?utf-8"?\s*)?;?\s*$/i;
+
+/**
+ * The text of a SOAP 1.1 message.
+ *
+ * @throws VmomiFault where its type or its encoding is another.
+ */
+export function readSoapText({ headers, body }: Pick<HttpRequest, "headers" | "body">): string {
+  const contentType = headers["content-type"] ?? "";
+  if (!CONTENT_TYPE.test(contentType)) {
+    throw invalidRequest(`The content type is "${contentType}", not text/xml in UTF-8`);
+  }
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(body);
+  } catch {
+    throw invalidRequest("The request is not UTF-8");
+  }
 }
 
 /**
@@ -42,7 +63,7 @@ export function readEnvelope(text: string): SoapRequest {
   const [call, further] = body.children;
   if (!call || further) throw invalidRequest(`The Body holds ${body.children.length} elements, not one`);
   checkHeader(header);
-  return { call, text };
+  return { call, header, text };
 }
 
 function checkHeader(header: XmlElement | undefined): void {

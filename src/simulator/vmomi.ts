@@ -57,8 +57,8 @@ export function invalidType(argument: string): VmomiFault {
   });
 }
 
-/** The reference in `_this`, which has to come first and name its type. */
-export function readReceiver(call: XmlElement): MoRef {
+/** The reference in `_this`, which has to come first and name its type; `allowed` are its attributes. */
+export function readReceiver(call: XmlElement, allowed: readonly string[] = ["type"]): MoRef {
   const self = call.children[0];
   if (self?.local !== "_this" || self.namespace !== call.namespace) {
     throw invalidRequest(`${call.local} does not begin with _this`);
@@ -66,7 +66,7 @@ export function readReceiver(call: XmlElement): MoRef {
   const type = attribute(self, "", "type");
   if (!type) throw invalidRequest("_this has no type attribute");
   if (self.children.length > 0 || self.text === "") throw invalidRequest("_this holds no reference");
-  checkAttributes(self, ["type"]);
+  checkAttributes(self, allowed);
   checkType(self, call.namespace, ["ManagedObjectReference"]);
   return { type, value: self.text };
 }

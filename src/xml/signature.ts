@@ -1,6 +1,6 @@
 import { hash, type KeyObject, verify } from "node:crypto";
 import { InvalidArgumentError, SignerError, VsphereSsoError } from "../errors.ts";
-import { SIGNATURES } from "./algorithms.ts";
+import { type AlgorithmNames, SIGNATURES } from "./algorithms.ts";
 import { DS_NAMESPACE, EXC_C14N } from "./names.ts";
 import { isKeySigner, type SignatureAlgorithm, type Signer } from "./signer.ts";
 
@@ -40,12 +40,7 @@ export function isNcName(text: string): boolean {
  */
 export async function createSignature(request: SignatureRequest): Promise<string> {
   const { parts, signer, algorithm = "rsa-sha256", id, keyInfoXml } = request;
-  const names = Object.hasOwn(SIGNATURES, algorithm) ? SIGNATURES[algorithm] : undefined;
-  if (names === undefined) {
-    throw new InvalidArgumentError(`There is no signature algorithm ${JSON.stringify(algorithm)}`, {
-      hint: `Choose one of ${Object.keys(SIGNATURES).join(", ")}.`,
-    });
-  }
+  const names = namesOf(algorithm);
   checkIds(parts, id);
   const references = parts.map(
     (part) =>
@@ -60,14 +55,37 @@ export async function createSignature(request: SignatureRequest): Promise<string
     `<ds:SignatureMethod Algorithm="${names.uri}"></ds:SignatureMethod>` +
     `${references.join("")}</ds:SignedInfo>`;
   const data = Buffer.from(`<ds:SignedInfo xmlns:ds="${DS_NAMESPACE}">${content}`);
-  const value = await signed(signer, data, algorithm);
-  if (!isKeySigner(signer)) checkValue(value, data, names.hash, signer.certificate.publicKey);
+  const value = await signData(signer, data, algorithm);
   return (
     `<ds:Signature xmlns:ds="${DS_NAMESPACE}"${id === undefined ? "" : ` Id="${id}"`}>` +
     `<ds:SignedInfo>${content}` +
     `<ds:SignatureValue>${Buffer.from(value).toString("base64")}</ds:SignatureValue>` +
     `<ds:KeyInfo>${keyInfoXml}</ds:KeyInfo></ds:Signature>`
   );
+}
+
+/**
+ * What a signer makes of the data, looked at before it is sent.
+ *
+ * @throws InvalidArgumentError when what the signer returns does not verify with its own certificate; SignerError
+ *   when the signer fails.
+ */
+export async function signData(
+  signer: Signer,
+  data: Buffer,
+  algorithm: SignatureAlgorithm,
+): Promise<Uint8Array> {
+  const { hash: hashName } = namesOf(algorithm);
+  const value = await signed(signer, data, algorithm);
+  if (!isKeySigner(signer)) checkValue(value, data, hashName, signer.certificate.publicKey);
+  return value;
+}
+
+function namesOf(algorithm: SignatureAlgorithm): AlgorithmNames {
+  if (Object.hasOwn(SIGNATURES, algorithm)) return SIGNATURES[algorithm];
+  throw new InvalidArgumentError(`There is no signature algorithm ${JSON.stringify(algorithm)}`, {
+    hint: `Choose one of ${Object.keys(SIGNATURES).join(", ")}.`,
+  });
 }
 
 /** What a KMS or a token says is its own affair: it is kept as the cause. */

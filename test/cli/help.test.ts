@@ -5,7 +5,7 @@ import { vsso } from "./host.ts";
 const names = COMMANDS.map(({ name }) => name);
 
 describe("help", () => {
-  it("knows the commands of discovery and of tokens", () => {
+  it("knows the commands of discovery, of tokens and of sessions", () => {
     expect(names.filter((name) => name !== "token exchange")).toEqual([
       "discover",
       "nodes",
@@ -22,6 +22,15 @@ describe("help", () => {
       "token validate",
       "token verify",
       "token inspect",
+      "session login",
+      "session show",
+      "session logout",
+      "session list",
+      "session rm",
+      "api",
+      "rpc",
+      "vim",
+      "exec",
       "simulate",
     ]);
   });
@@ -38,7 +47,10 @@ describe("help", () => {
     const { code, out, err } = await vsso([...name.split(" "), "--help"]);
     expect({ code, err }).toEqual({ code: 0, err: "" });
     const entry = COMMANDS.find((command) => command.name === name)!;
-    expect(out).toContain(`Usage: vsso ${`${name} ${entry.positionals}`.trim()} [options]\n`);
+    const usage = entry.runsProgram
+      ? `${name} [options] ${entry.positionals}`
+      : `${name} ${entry.positionals}`.trim();
+    expect(out).toContain(`Usage: vsso ${usage}${entry.runsProgram ? "" : " [options]"}\n`);
     expect(out).toMatch(new RegExp(`\\nExample:\\n  vsso ${name} ?.*\\n$`));
     for (const option of [...entry.options, "server", "ca", "pin", "help"])
       expect(out).toContain(`--${option}`);
@@ -49,9 +61,10 @@ describe("help", () => {
   it.each(names)("shows an example of %s that the grammar takes", async (name) => {
     const { example } = COMMANDS.find((command) => command.name === name)!;
     // --bogus is what is wrong with it, and nothing else.
-    const { err } = await vsso([...example.split(" ").slice(1), "--bogus"]);
+    const words = example.split(" ").slice(1);
+    const { err } = await vsso(["--bogus", ...words]);
     expect(err).toContain("unknown option --bogus");
-    const { code, out } = await vsso([...example.split(" ").slice(1), "--help"]);
+    const { code, out } = await vsso(["--help", ...words]);
     expect(code).toBe(0);
     expect(out).toContain(`vsso ${name} - `);
   });

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 import { connect } from "node:tls";
 import { onTestFinished } from "vitest";
+import { ChildProcess } from "../../src/cli/child.ts";
 import { run } from "../../src/cli/run.ts";
 import type { Simulator } from "../../src/simulator/index.ts";
 
@@ -17,8 +18,14 @@ export interface CliOptions {
   readonly terminal?: boolean;
   readonly signal?: AbortSignal;
   readonly stdin?: Readable;
+  /** Given the program that `exec` runs, as soon as it runs. */
+  readonly onChild?: (child: ChildProcess) => void;
   /** Told of every write to stdout. */
   readonly onOut?: (text: string) => void;
+  /** In the place of waiting until all is written; may throw. */
+  readonly onWritten?: () => void;
+  /** Told of every write to stderr. */
+  readonly onErr?: (text: string) => void;
 }
 
 export interface CliResult {
@@ -41,12 +48,15 @@ export async function vsso(argv: readonly string[], options: CliOptions = {}): P
     version: "1.2.3",
     env: { XDG_CONFIG_HOME: NO_CONFIG, ...options.env },
     stdin: () => options.stdin ?? Readable.from([]),
-    out: (text) => {
+    out: (data) => {
+      const text = typeof data === "string" ? data : Buffer.from(data).toString("utf8");
       out += text;
       options.onOut?.(text);
     },
+    written: async () => options.onWritten?.(),
     err: (text) => {
       err += text;
+      options.onErr?.(text);
     },
     terminal: {
       isTTY: options.terminal ?? false,
@@ -56,6 +66,22 @@ export async function vsso(argv: readonly string[], options: CliOptions = {}): P
     },
     columns: options.columns,
     signal: options.signal ?? new AbortController().signal,
+    runChild: (program) => {
+      const child = new ChildProcess(program, {
+        stdio: "pipe",
+        onTerminal: false,
+        onOutput: (stream, text) => {
+          if (stream === "stdout") {
+            out += text;
+            options.onOut?.(text);
+          } else {
+            err += text;
+          }
+        },
+      });
+      options.onChild?.(child);
+      return child.ended;
+    },
   });
   return { code, out, err, shown };
 }

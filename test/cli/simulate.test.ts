@@ -1,6 +1,6 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { existsSync, readFileSync, statSync } from "node:fs";
-import { Agent, get } from "node:https";
+import { Agent, get, request } from "node:https";
 import { isAbsolute } from "node:path";
 import { PassThrough } from "node:stream";
 import { describe, expect, it } from "vitest";
@@ -160,12 +160,63 @@ describe("vsso simulate", () => {
     });
   });
 
+  it("takes limits and behaviours of sessions, and the port of the appliance", async () => {
+    const argv = [
+      "--nodes",
+      "1",
+      "--max-sessions-per-user",
+      "1",
+      "--separate-sessions",
+      "--appliance-port",
+      "0",
+    ];
+    const more = ["--behaviour", "deleteSessionStatus=200", "--behaviour", "sessionIdLength=99"];
+    await simulating([...argv, ...more, "--idle-timeout", "60", "-o", "json"], async (ready) => {
+      const line = JSON.parse(ready) as StartLine & {
+        readonly appliances: readonly { url: string; username: string; password: string }[];
+      };
+      const agent = new Agent({ ca: readFileSync(line.caFile), keepAlive: false });
+      const ask = (method: string, url: string, headers: Record<string, string>): Promise<[number, string]> =>
+        new Promise((resolve, reject) => {
+          const sent = request(url, { agent, method, headers }, (reply) => {
+            let text = "";
+            reply.setEncoding("utf8").on("data", (piece: string) => {
+              text += piece;
+            });
+            reply.on("end", () => resolve([reply.statusCode ?? 0, text]));
+          });
+          sent.on("error", reject).end();
+        });
+      const basic = ({ username, password }: { username: string; password: string }) => ({
+        authorization: `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}`,
+      });
+      const session = `${line.servers[0]!.url}/api/session`;
+      const [status, text] = await ask("POST", session, basic(line.users[0]!));
+      expect(status).toBe(201);
+      const id = JSON.parse(text) as string;
+      expect(id).toHaveLength(99);
+      expect((await ask("POST", session, basic(line.users[0]!)))[0]).toBe(503);
+      expect((await ask("DELETE", session, { "vmware-api-session-id": id }))[0]).toBe(200);
+      const [appliance] = line.appliances;
+      expect(Object.keys(appliance!)).toEqual(["instanceName", "port", "url", "username", "password"]);
+      expect((await ask("GET", `${appliance!.url}/rest/vcenter/deployment`, basic(appliance!)))[0]).toBe(200);
+    });
+  });
+
   it.each([
     ["--clock-skew", "soon"],
     ["--clock-skew", "1.5"],
     ["--clock-tolerance", "x"],
     ["--max-hok-lifetime", "99999999999"],
     ["--token-signature", "md5"],
+    ["--idle-timeout", "0"],
+    ["--session-lifetime", "x"],
+    ["--max-sessions", "-1"],
+    ["--max-sessions-per-user", "1.5"],
+    ["--behaviour", "signedQuery"],
+    ["--behaviour", "signedQuery=maybe"],
+    ["--behaviour", "constructor=true"],
+    ["--appliance-port", "65536"],
   ])("refuses %s %s", async (flag, value) => {
     const result = await vsso(["simulate", flag, value, "-o", "json"]);
     expect(result).toMatchObject({ code: 2, out: "" });

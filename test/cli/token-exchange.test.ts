@@ -226,6 +226,8 @@ describe("vsso token exchange --grant", () => {
       terminal: { isTTY: false, write: () => undefined },
       columns: undefined,
       signal: new AbortController().signal,
+      written: async () => undefined,
+      runChild: () => Promise.reject(new Error("nothing to run")),
     });
     await Promise.all(visits);
     expect(visits).toHaveLength(1);

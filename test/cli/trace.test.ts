@@ -133,6 +133,42 @@ describe("--trace", () => {
     expect(text).toContain('{"error_type":"UNAUTHENTICATED"}');
   });
 
+  it("holds no session ID that a server repeats, however it does", async () => {
+    const imposter = await startImposter({
+      "/api/echo": {
+        body: '{"you":"sent 0123456789abcdef","basic":"dXNlcjpwYXNz"}',
+        headers: { "x-echo": "0123456789abcdef" },
+      },
+      "/sdk/echo": { body: "<a>cookie-0123 and 0123456789abcdef</a>" },
+    });
+    const file = await traceFile();
+    const [, pin = ""] = imposter.pin;
+    await using transport = new Transport({ trust: { pins: [pin] } });
+    {
+      await using trace = await Trace.open(file);
+      const request = (path: string, headers: Record<string, string>) =>
+        trace.of(transport).request(`https://${imposter.server}${path}`, { method: "POST", headers });
+      await request("/api/echo", {
+        "vmware-api-session-id": "0123456789abcdef",
+        authorization: "Basic dXNlcjpwYXNz",
+      });
+      await request("/sdk/echo", { cookie: 'vmware_soap_session="cookie-0123"; a=b' });
+    }
+    const text = await readFile(file, "utf8");
+    expect(text).not.toMatch(/0123456789abcdef|cookie-0123|dXNlcjpwYXNz/);
+    expect(text).toContain("sent [redacted]");
+    expect(text).toContain("x-echo: [redacted]");
+    expect(text).toContain("<a>[redacted] and [redacted]</a>");
+  });
+
+  it.each([
+    "/sdk/vim25/8.0.3.0/SessionManager/SessionManager/AcquireCloneTicket",
+    "/sdk/vim25/8.0.3.0/VirtualMachine/vm-1/AcquireMksTicket",
+  ])("holds no ticket that is answered under no name, at %s", (path) => {
+    expect(redactBody('"S3cret"', `https://h${path}`)).toBe("[redacted: a session]");
+    expect(redactBody('"harmless"', "https://h/sdk/vim25/8.0.3.0/Folder/group-d1/name")).toBe('"harmless"');
+  });
+
   it("does not hide that the server is none", async () => {
     const { code, err } = await vsso(["nodes", "not a server", "--trace", await traceFile()]);
     expect(code).toBe(2);
@@ -142,6 +178,36 @@ describe("--trace", () => {
 
 describe("redaction of messages", () => {
   it.each([
+    [
+      "a session cookie in a SOAP header",
+      "<h><vcSessionCookie>S3</vcSessionCookie></h>",
+      "<h><vcSessionCookie>[redacted]</vcSessionCookie></h>",
+    ],
+    [
+      "a clone ticket",
+      "<CloneSession><cloneTicket>S3</cloneTicket></CloneSession>",
+      "<CloneSession><cloneTicket>[redacted]</cloneTicket></CloneSession>",
+    ],
+    [
+      "the answer to AcquireCloneTicket",
+      "<AcquireCloneTicketResponse><returnval>S3</returnval></AcquireCloneTicketResponse>",
+      "<AcquireCloneTicketResponse>[redacted]</AcquireCloneTicketResponse>",
+    ],
+    [
+      "a session made by JSON-RPC",
+      '{"result":{"output":{"SECRET":"S3"}}}',
+      '{"result":{"output":{"SECRET":"[redacted]"}}}',
+    ],
+    [
+      "a session sent by JSON-RPC",
+      '{"ctx":{"securityCtx":{"schemeId":"x","sessionId":"S3"}}}',
+      '{"ctx":{"securityCtx":{"schemeId":"x","sessionId":"[redacted]"}}}',
+    ],
+    [
+      "credentials of JSON-RPC",
+      '{"securityCtx":{"userName":"u","password":"S3","samlToken":"S3","accessToken":"S3"}}',
+      '{"securityCtx":{"userName":"u","password":"[redacted]","samlToken":"[redacted]","accessToken":"[redacted]"}}',
+    ],
     [
       "a password",
       "<wsse:Password Type='x'>S3</wsse:Password>",

@@ -13,7 +13,7 @@ const requirements = fileURLToPath(new URL("clients/requirements.txt", import.me
 export interface PeerPrograms {
   /** govmomi's vCenter simulator, one or several linked. */
   readonly vcsim: string;
-  /** govc with its anonymous and session commands. */
+  /** govc with the commands that the tests run. */
   readonly govc: string;
   /** govmomi's decoder on a List answer. */
   readonly decodeBench: string;
@@ -21,6 +21,8 @@ export interface PeerPrograms {
   readonly tlsCheck: string;
   /** govmomi's STS client, and its Lookup Service client with a token. */
   readonly sts: string;
+  /** govmomi's logins by REST and SOAP, with a token or a password. */
+  readonly session: string;
 }
 
 let built: Promise<PeerPrograms> | undefined;
@@ -52,6 +54,7 @@ async function build(): Promise<PeerPrograms> {
     decodeBench: join(output, "decode-bench"),
     tlsCheck: join(output, "tls-check"),
     sts: join(output, "sts-peer"),
+    session: join(output, "session-peer"),
   };
 }
 

@@ -34,14 +34,15 @@ process.once("exit", () => {
   for (const child of children) child.kill("SIGKILL");
 });
 
-/** Runs a program to its end, with nothing on stdin. A program that is not installed is an error, never a skip. */
+/** Runs a program to its end, with `input` on stdin. A program that is not installed is an error, never a skip. */
 export async function run(
   command: string,
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
+  input = "",
 ): Promise<Finished> {
   const { child, ended } = launch(command, args, env);
-  child.stdin?.end();
+  child.stdin?.end(input);
   const limit = setTimeout(() => child.kill("SIGKILL"), 60_000);
   try {
     return await ended;

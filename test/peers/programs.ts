@@ -14,7 +14,7 @@ export interface PeerServer {
 
 /** The line vcsim-peer prints. */
 export interface VcsimReady {
-  readonly servers: readonly (PeerServer & { readonly instanceUuid: string })[];
+  readonly servers: readonly (PeerServer & { readonly instanceUuid: string; readonly tunnelPort?: number })[];
   readonly caFile: string;
 }
 
@@ -98,7 +98,8 @@ function json<T>(what: string, finished: Finished): T {
   }
 }
 
-function cliPath(): string {
+/** Of our command line, as it was built. */
+export function cliPath(): string {
   const root = new URL("../../", import.meta.url);
   const manifest = JSON.parse(readFileSync(new URL("package.json", root), "utf8")) as {
     bin: { vsso: string };

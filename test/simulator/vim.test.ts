@@ -79,7 +79,11 @@ describe("the simulated VIM endpoint, before a login", () => {
   });
 
   it.each([
-    ["SessionManager", "SessionManager", "Login", "<userName>u</userName><password>p</password>"],
+    ["SessionManager", "SessionManager", "Logout", ""],
+    ["Folder", "group-d1", "Fetch", "<prop>name</prop>"],
+    ["Folder", "group-d99", "Fetch", "<prop>name</prop>"],
+    ["VirtualMachine", "vm-11", "PowerOnVM_Task", ""],
+    ["SessionManager", "SessionManager", "NoSuchMethod", ""],
     ["PropertyCollector", "propertyCollector", "RetrievePropertiesEx", "<specSet/><options/>"],
     ["ServiceInstance", "ServiceInstance", "CurrentTime", ""],
   ])("says that %s:%s.%s needs a session", async (type, value, operation, content) => {
@@ -106,6 +110,20 @@ describe("the simulated VIM endpoint, before a login", () => {
     ]) {
       expect(faultType(await callVim(simulator, body), VIM_NAMESPACE)).toBe("InvalidRequest");
     }
+  });
+
+  it("takes calls by POST alone", async () => {
+    for (const path of ["/sdk", "/sdk/", "/sdk/vimService", "/pbm/sdk"]) {
+      const reply = await send(simulator, path);
+      expect([reply.status, reply.headers.allow]).toEqual([405, "POST"]);
+    }
+    expect((await send(simulator, "/sdk/other", { body: "" })).status).toBe(404);
+  });
+
+  it("lists the versions of vSAN too", async () => {
+    const { text } = await send(simulator, "/sdk/vsanServiceVersions.xml");
+    const namespace = child(parseXml(text), "", "namespace")!;
+    expect([at(namespace, "name"), at(namespace, "version")]).toEqual(["urn:vsan", "8.0.3.0"]);
   });
 
   it.each([

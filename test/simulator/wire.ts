@@ -24,6 +24,8 @@ export interface SendOptions {
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string | Buffer;
   readonly signal?: AbortSignal;
+  /** Certificate to show in TLS, with its key, as PEM. */
+  readonly client?: { readonly cert: string; readonly key: string };
 }
 
 export const REGISTRATION = `<_this type="LookupServiceRegistration">ServiceRegistration</_this>`;
@@ -32,7 +34,7 @@ export const REGISTRATION = `<_this type="LookupServiceRegistration">ServiceRegi
 export function send(simulator: Simulator, path: string, options: SendOptions = {}): Promise<Reply> {
   const server = simulator.servers[(options.node ?? 1) - 1];
   if (!server) throw new Error("no such node");
-  const agent = new Agent({ keepAlive: false, ca: simulator.ca });
+  const agent = new Agent({ keepAlive: false, ca: simulator.ca, ...options.client });
   const settings: RequestOptions = {
     agent,
     host: server.host,

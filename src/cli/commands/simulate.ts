@@ -1,5 +1,12 @@
 import { AbortedError, PREDEFINED_SERVICES } from "../../index.ts";
-import type { Simulator, SimulatorFaults, SimulatorOptions, TokenPolicy } from "../../simulator/index.ts";
+import type {
+  ServerBehaviours,
+  SessionPolicy,
+  Simulator,
+  SimulatorFaults,
+  SimulatorOptions,
+  TokenPolicy,
+} from "../../simulator/index.ts";
 import type { Command, CommandContext } from "../command.ts";
 import { wholeNumber } from "../command-line.ts";
 import { EXIT } from "../exit-code.ts";
@@ -34,7 +41,7 @@ export const command: Command = {
 };
 
 function startLine(simulator: Simulator): object {
-  const { servers, caFile, ssoDomain, users, solutionUsers, stsSigningCaFile } = simulator;
+  const { servers, caFile, ssoDomain, users, solutionUsers, stsSigningCaFile, appliances } = simulator;
   return {
     servers: servers.map(({ instanceName, nodeId, host, port, url }) => ({
       instanceName,
@@ -48,6 +55,16 @@ function startLine(simulator: Simulator): object {
     users: users.map(({ username, password }) => ({ username, password })),
     solutionUsers: solutionUsers.map(({ name, certFile, keyFile }) => ({ name, certFile, keyFile })),
     stsSigningCaFile,
+    // There only where they were asked for.
+    ...(appliances.length > 0 && {
+      appliances: appliances.map(({ instanceName, port, url, username, password }) => ({
+        instanceName,
+        port,
+        url,
+        username,
+        password,
+      })),
+    }),
   };
 }
 
@@ -60,8 +77,17 @@ function startText(simulator: Simulator): string {
     [name, "certificate", certFile],
     ["", "key", keyFile],
   ]);
+  const appliances = simulator.appliances.map(({ instanceName, url, username, password }) => [
+    instanceName,
+    url,
+    username,
+    password,
+  ]);
   return [
     formatTable(["INSTANCE NAME", "NODE ID", "URL"], rows),
+    ...(appliances.length === 0
+      ? []
+      : [formatTable(["APPLIANCE", "URL", "ACCOUNT", "PASSWORD"], appliances)]),
     formatTable(["ACCOUNT", "CREDENTIAL", ""], [...people, ...services]),
     `CA file              ${caFile}`,
     `STS signing CA file  ${stsSigningCaFile}`,
@@ -93,7 +119,55 @@ function simulatorOptions(flags: Flags, log: (line: string) => void): SimulatorO
     ...(flags.verbose && { log }),
     faults: { ...simulatorFaults(flags, nodes), ...accountFaults(flags) },
     tokens: tokenPolicy(flags),
+    sessions: sessionPolicy(flags),
+    behaviours: behaviours(flags.behaviour ?? []),
+    ...(flags["appliance-port"] !== undefined && {
+      appliance: true,
+      appliancePort: wholeNumber("appliance-port", flags["appliance-port"], 0, 65535),
+    }),
   };
+}
+
+function sessionPolicy(flags: Flags): SessionPolicy {
+  const number = (
+    name: "idle-timeout" | "session-lifetime" | "max-sessions" | "max-sessions-per-user",
+    most: number,
+  ) => {
+    const text = flags[name];
+    return text === undefined ? undefined : wholeNumber(name, text, 1, most);
+  };
+  const idleSeconds = number("idle-timeout", MAX_SECONDS);
+  const absoluteSeconds = number("session-lifetime", MAX_SECONDS);
+  const maxSessions = number("max-sessions", 1_000_000);
+  const maxSessionsPerUser = number("max-sessions-per-user", 1_000_000);
+  return {
+    ...(idleSeconds !== undefined && { idleSeconds }),
+    ...(absoluteSeconds !== undefined && { absoluteSeconds }),
+    ...(maxSessions !== undefined && { maxSessions }),
+    ...(maxSessionsPerUser !== undefined && { maxSessionsPerUser }),
+    ...(flags["separate-sessions"] && { shared: false }),
+  };
+}
+
+/** The simulator refuses what is none of its behaviours, with the names of those that are. */
+function behaviours(settings: readonly string[]): ServerBehaviours {
+  return Object.fromEntries(
+    settings.map((setting) => {
+      const [, name = "", text = ""] = /^([A-Za-z]+)=(.+)$/.exec(setting) ?? [];
+      if (name === "") {
+        throw new UsageError(
+          `--behaviour ${setting} is not of two parts`,
+          "as --behaviour apiSessionTakesHolderOfKey=false",
+        );
+      }
+      return [name, readValue(text)];
+    }),
+  );
+}
+
+function readValue(text: string): string | number | boolean {
+  if (text === "true" || text === "false") return text === "true";
+  return /^\d{1,9}$/.test(text) ? Number(text) : text;
 }
 
 function tokenPolicy(flags: Flags): TokenPolicy {

@@ -5,8 +5,14 @@ import { embedsSecret, isSecretName, mentionsSecret } from "./secret-names.ts";
 const REDACTED = "[redacted]";
 const UNREADABLE = "[redacted: cannot be read]";
 const SESSION = "[redacted: a session]";
-/** `/api/session`, `/rest/com/vmware/cis/session`: what they answer is the session's ID, under no name of its own. */
-const SESSION_PATH = /\/session\/?$/i;
+/**
+ * What answers a secret under no name of its own: `/api/session` and `/rest/com/vmware/cis/session` a session's ID,
+ * VI/JSON's AcquireCloneTicket and its like a ticket.
+ */
+const SESSION_PATH = /\/(?:session|acquire[a-z]{1,40}ticket)\/?$/i;
+/** Headers whose values are secrets. */
+const SECRET_HEADERS =
+  /^(?:authorization|proxy-authorization|cookie|set-cookie|vmware-api-session-id|vmware-cgi-ticket|vcsessioncookie)$/i;
 /** Messages within messages that are looked into. */
 const MAX_NESTED = 8;
 /** What a form has for a name; `code` is a secret only there and in a query: in JSON it is of an error. */
@@ -22,6 +28,31 @@ export function redactBody(body: string, url?: string): string {
   if (body.trim() === "") return body;
   if (url !== undefined && isSession(url)) return SESSION;
   return redactMessage(body, 0) ?? redactForm(body) ?? (mentionsSecret(body) ? UNREADABLE : body);
+}
+
+/** Whether the value of a header is a secret. */
+export function isSecretHeader(name: string): boolean {
+  return SECRET_HEADERS.test(name);
+}
+
+/** Shorter values may stand in a text by chance. */
+const LEAST_SECRET = 8;
+
+/**
+ * The secrets in a header whose value is one: of a cookie the value without its name, of an authorization what
+ * stands behind the scheme.
+ */
+export function secretsOfHeader(name: string, value: string): readonly string[] {
+  if (!isSecretHeader(name)) return [];
+  const parts = /^(?:set-)?cookie$/i.test(name)
+    ? value.split(";").map((pair) => pair.slice(pair.indexOf("=") + 1))
+    : /authorization$/i.test(name)
+      ? value
+          .replace(/^\S+ /, "")
+          .split(/,\s*/)
+          .map((parameter) => parameter.replace(/^\w+=(?=")/, ""))
+      : [value];
+  return parts.map((part) => part.trim().replace(/^"|"$/g, "")).filter((part) => part.length >= LEAST_SECRET);
 }
 
 /** A URL with the values of secret fields of its query and fragment replaced. */

@@ -13,17 +13,31 @@ export class Spinner {
     this.#terminal = terminal;
   }
 
-  /** Runs `work` with the label before the reader's eyes, once it takes longer than a moment. */
-  async during<T>(label: string, work: () => Promise<T>): Promise<T> {
-    if (!this.#terminal.isTTY) return work();
-    const text = printable(label).slice(0, MAX_WIDTH);
+  /** Whether there is somebody to show something to. */
+  get visible(): boolean {
+    return this.#terminal.isTTY;
+  }
+
+  /**
+   * Runs `work` with the label before the reader's eyes, once it takes longer than a moment.
+   *
+   * @param work is given what changes the label.
+   */
+  async during<T>(label: string, work: (relabel: (label: string) => void) => Promise<T>): Promise<T> {
+    if (!this.#terminal.isTTY) return work(() => undefined);
+    let text = "";
+    const relabel = (next: string): void => {
+      text = printable(next).slice(0, MAX_WIDTH);
+    };
+    relabel(label);
     let frame = 0;
     const timer = setInterval(() => {
-      this.#terminal.write(`\r${FRAMES[frame++ % FRAMES.length]} ${text}`);
-      this.#shown = text.length + 2;
+      const line = `${FRAMES[frame++ % FRAMES.length]} ${text}`;
+      this.#terminal.write(`\r${line.padEnd(this.#shown)}`);
+      this.#shown = Math.max(this.#shown, line.length);
     }, 100);
     try {
-      return await work();
+      return await work(relabel);
     } finally {
       clearInterval(timer);
       this.clear();

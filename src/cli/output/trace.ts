@@ -1,17 +1,15 @@
 import { type FileHandle, open } from "node:fs/promises";
 import type { CommandTransport } from "../reach.ts";
 import { UsageError } from "../usage.ts";
-import { redactBody, redactUrl } from "./redact.ts";
+import { isSecretHeader, redactBody, redactUrl, secretsOfHeader } from "./redact.ts";
 import { printableLines } from "./text.ts";
-
-/** Headers whose values are secrets. */
-const SECRET_HEADERS =
-  /^(authorization|proxy-authorization|cookie|set-cookie|vmware-api-session-id|vmware-cgi-ticket)$/i;
 
 /** A file that every exchange of a command is written to (mode 0600), secrets left out. */
 export class Trace implements AsyncDisposable {
   readonly #path: string;
   readonly #file: FileHandle;
+  /** What was sent as a credential or as a session: hidden wherever a server repeats it. */
+  readonly #secrets = new Set<string>();
   #last: Promise<unknown> = Promise.resolve();
 
   private constructor(path: string, file: FileHandle) {
@@ -39,6 +37,9 @@ export class Trace implements AsyncDisposable {
       request: async (url, request) => {
         const { body } = request;
         const shown = redactUrl(String(url));
+        for (const [name, value] of Object.entries(request.headers ?? {})) {
+          for (const secret of secretsOfHeader(name, value)) this.#secrets.add(secret);
+        }
         const sent = async <Body extends string | Uint8Array | undefined>(content: Body): Promise<Body> => {
           await this.#write(">", `${request.method} ${shown}`, request.headers ?? {}, content, String(url));
           return content;
@@ -81,7 +82,7 @@ export class Trace implements AsyncDisposable {
     const lines = [`${new Date().toISOString()} ${mark} ${what}`];
     for (const [name, value] of Object.entries(headers)) {
       for (const text of [value ?? []].flat()) {
-        lines.push(`${mark} ${name}: ${SECRET_HEADERS.test(name) ? "[redacted]" : redactUrl(text)}`);
+        lines.push(`${mark} ${name}: ${isSecretHeader(name) ? "[redacted]" : redactUrl(text)}`);
       }
     }
     lines.push(
@@ -89,7 +90,9 @@ export class Trace implements AsyncDisposable {
       "",
       "",
     );
-    const written = this.#last.then(() => this.#file.appendFile(printableLines(lines.join("\n"))));
+    let text = lines.join("\n");
+    for (const secret of this.#secrets) text = text.replaceAll(secret, "[redacted]");
+    const written = this.#last.then(() => this.#file.appendFile(printableLines(text)));
     this.#last = written;
     return written.catch((cause: unknown) => {
       throw cannotWrite(this.#path, cause);

@@ -86,7 +86,8 @@ function toSaml(
         holder: undefined,
         recipient: undefined,
         ...grantLifetime({ created: undefined, expires: undefined }, undefined, expires, view),
-        proxyCount: 0,
+        // Its purpose is a session at vAPI, which wants tokens that can be handed on.
+        proxyCount: view.sso.limits.delegationCount,
         delegates: [],
         renewCount: 0,
         audience: [fields.get("audience")].filter((uri) => uri !== undefined),
@@ -145,6 +146,17 @@ function toIdToken(subject: string, fields: ExchangeFields, view: NodeView): Exc
 function plainJwt(text: string): string {
   const once = Buffer.from(text, "base64").toString();
   return readClaims(text) === undefined && readClaims(once) !== undefined ? once : text;
+}
+
+/**
+ * Whom an access token is about.
+ *
+ * @throws ExchangeError
+ */
+export function principalOfJwt(token: string, view: NodeView): Principal {
+  const principal = principalOf(verifiedClaims(token, view), view);
+  view.sso.directory.remember(principal);
+  return principal;
 }
 
 function verifiedClaims(token: string, view: NodeView): Claims {

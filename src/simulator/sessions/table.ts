@@ -1,4 +1,5 @@
 import { randomBytes, randomUUID } from "node:crypto";
+import type { ServerBehaviours } from "./behaviours.ts";
 import { type SessionPolicy, type SessionRules, sessionRules } from "./policy.ts";
 import type { SessionUser } from "./user.ts";
 
@@ -12,12 +13,13 @@ export interface SimulatedSession {
   readonly key: string;
   /** Where it is known: on one side, or on both. */
   readonly sides: readonly Side[];
-  readonly user: SessionUser;
+  /** Another one from the moment that it impersonates somebody. */
+  user: SessionUser;
   readonly createdAt: number;
   lastActiveAt: number;
   /** When it ends however much it is used; infinite for none. */
   readonly endsAt: number;
-  readonly locale: string;
+  locale: string;
   readonly ipAddress: string;
   readonly userAgent: string;
   readonly extension: boolean;
@@ -53,29 +55,30 @@ export class SessionCapReached extends Error {
 /** The sessions of one node. Expired ones are dropped when anybody looks. */
 export class SessionTable {
   readonly rules: SessionRules;
+  readonly #behaviours: ServerBehaviours;
   readonly #sessions = new Map<string, SimulatedSession>();
 
   /** @param shared whether a session of one side is known to the other, as from 8.0.3 on. */
-  constructor(policy: SessionPolicy, shared: boolean) {
+  constructor(policy: SessionPolicy, shared: boolean, behaviours: ServerBehaviours = {}) {
     this.rules = sessionRules(policy, shared);
+    this.#behaviours = behaviours;
   }
 
   /** @throws SessionCapReached */
   create(wanted: NewSession): SimulatedSession {
     const { side, user, now } = wanted;
     this.#checkCaps(side, user, now);
-    const { shared, absoluteMs, endWithCredential } = this.rules;
+    const { shared, endWithCredential } = this.rules;
     const sides: readonly Side[] = shared ? ["vapi", "vim"] : [side];
     const session: SimulatedSession = {
-      // Before sessions were shared the two sides gave IDs of different lengths.
-      id: randomBytes(sides.includes("vim") ? 20 : 16).toString("hex"),
+      id: this.#newId(sides),
       key: randomUUID(),
       sides,
       user,
       createdAt: now,
       lastActiveAt: now,
       endsAt: Math.min(
-        now + absoluteMs,
+        now + this.rules[side].absoluteMs,
         endWithCredential ? (wanted.credentialEndsAt ?? Number.POSITIVE_INFINITY) : Number.POSITIVE_INFINITY,
       ),
       locale: wanted.locale ?? "en",
@@ -98,25 +101,51 @@ export class SessionTable {
     return session;
   }
 
-  /** All sessions that a side knows, without using them. */
-  list(side: Side, now: number): readonly SimulatedSession[] {
+  /** All sessions that a side knows, or all there are, without using them. */
+  list(side: Side | undefined, now: number): readonly SimulatedSession[] {
     this.#dropExpired(now);
-    return [...this.#sessions.values()].filter(({ sides }) => sides.includes(side));
+    const all = [...this.#sessions.values()];
+    return side === undefined ? all : all.filter(({ sides }) => sides.includes(side));
   }
 
-  /** Ends a session; false when there was none. */
-  end(id: string): boolean {
-    return this.#sessions.delete(id);
+  /**
+   * Ends a session; false when there was none. Where the behaviours have it, a shared one ended at a side lives on at
+   * the other.
+   */
+  end(id: string, side?: Side): boolean {
+    const session = this.#sessions.get(id);
+    if (!session) return false;
+    const left = session.sides.filter((known) => known !== side);
+    if (side === undefined || (this.#behaviours.endsOnBothSides ?? true) || left.length === 0) {
+      return this.#sessions.delete(id);
+    }
+    if (left.length === session.sides.length) return false;
+    this.#sessions.set(id, { ...session, sides: left });
+    return true;
+  }
+
+  /** Ends all of them, as a restart of the services does. */
+  clear(): void {
+    this.#sessions.clear();
+  }
+
+  /** Before sessions were shared the two sides gave IDs of different lengths. */
+  #newId(sides: readonly Side[]): string {
+    const length = this.#behaviours.sessionIdLength ?? (sides.includes("vim") ? 40 : 32);
+    return randomBytes(Math.ceil(length / 2))
+      .toString("hex")
+      .slice(0, length);
   }
 
   #checkCaps(side: Side, user: SessionUser, now: number): void {
     const sessions = this.list(side, now);
-    const { maxSessions, maxSessionsPerUser } = this.rules;
+    const { maxSessions } = this.rules;
+    const { maxSessionsPerUser } = this.rules[side];
+    const own = sessions.filter((session) => session.user.upn === user.upn).length;
+    if (own >= maxSessionsPerUser) throw new SessionCapReached("user", maxSessionsPerUser, own);
     if (sessions.length >= maxSessions) {
       throw new SessionCapReached("server", maxSessions, sessions.length);
     }
-    const own = sessions.filter((session) => session.user.upn === user.upn).length;
-    if (own >= maxSessionsPerUser) throw new SessionCapReached("user", maxSessionsPerUser, own);
   }
 
   #dropExpired(now: number): void {

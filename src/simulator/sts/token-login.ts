@@ -1,3 +1,5 @@
+import { SAML2_NAMESPACE } from "../../xml/names.ts";
+import { elementsOf, is } from "../dom.ts";
 import type { NodeView } from "../view.ts";
 import { VmomiFault } from "../vmomi.ts";
 import { groupsOf, type OwnAssertion, readOwnAssertion } from "./assertion-reader.ts";
@@ -26,6 +28,20 @@ export function tokenOfMessage(text: string, view: NodeView): OwnAssertion {
     throw wsse("InvalidSecurity", "The message with a holder-of-key token is not signed");
   if (token.holder && !(signer && token.holder.raw.equals(signer.certificate.raw)))
     throw invalidCredentials();
+  return token;
+}
+
+/**
+ * The same for a login at VIM, where a bearer token may stand in the header alone: pyVmomi sends no Timestamp with it.
+ *
+ * @throws StsFault
+ */
+export function loginTokenOfMessage(text: string, view: NodeView): OwnAssertion {
+  const [only, further] = elementsOf(securedMessage(readMessage(text)).security);
+  if (further || !is(only, SAML2_NAMESPACE, "Assertion")) return tokenOfMessage(text, view);
+  const token = readOwnAssertion(only, view);
+  if (!token || !activeSubject(token, view)) throw invalidCredentials();
+  if (token.holder) throw wsse("InvalidSecurity", "The message with a holder-of-key token is not signed");
   return token;
 }
 

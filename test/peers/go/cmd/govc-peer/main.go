@@ -1,4 +1,4 @@
-// govc-peer is govc with the few commands the peer tests compare ours with.
+// govc-peer is govc with the commands the peer tests run.
 package main
 
 import (
@@ -9,8 +9,12 @@ import (
 	// Commands register themselves when imported.
 	_ "github.com/vmware/govmomi/cli/about"
 	_ "github.com/vmware/govmomi/cli/env"
+	_ "github.com/vmware/govmomi/cli/library"
+	_ "github.com/vmware/govmomi/cli/object"
 	_ "github.com/vmware/govmomi/cli/session"
 	_ "github.com/vmware/govmomi/cli/sso/service"
+	_ "github.com/vmware/govmomi/cli/tags"
+	_ "github.com/vmware/govmomi/cli/tags/category"
 	_ "github.com/vmware/govmomi/cli/version"
 )
 

@@ -27,6 +27,8 @@ type options struct {
 	username, password string
 	version            string
 	tls                bool
+	esx                bool
+	tunnel             bool
 }
 
 // announcement is the line on stdout.
@@ -42,6 +44,7 @@ type serverInfo struct {
 	NodeID       string `json:"nodeId"`
 	InstanceName string `json:"instanceName"`
 	InstanceUUID string `json:"instanceUuid"`
+	TunnelPort   int    `json:"tunnelPort,omitempty"`
 }
 
 func main() {
@@ -73,6 +76,8 @@ func parseOptions(args []string) (options, error) {
 	f.StringVar(&o.password, "password", "VMware1!", "that user's password")
 	f.StringVar(&o.version, "version", "8.0.3", "release that About reports")
 	f.BoolVar(&o.tls, "tls", true, "serve https")
+	f.BoolVar(&o.esx, "esx", false, "simulate an ESXi host")
+	f.BoolVar(&o.tunnel, "tunnel", false, "open the tunnel by which extensions log in, as port 80 of a vCenter")
 	if err := f.Parse(args); err != nil {
 		return o, err
 	}
@@ -85,6 +90,8 @@ func parseOptions(args []string) (options, error) {
 		problem = "-linked must be at least 1"
 	case o.plain && o.linked > 1:
 		problem = "-plain is for one vCenter"
+	case o.esx && o.linked > 1:
+		problem = "-esx is for one host"
 	case delayMs < 0:
 		problem = "-delay-ms must not be negative"
 	}
@@ -132,7 +139,9 @@ func run(o options) error {
 		defer n.remove()
 		nodes = append(nodes, n)
 	}
-	link(nodes)
+	if !o.esx {
+		link(nodes)
+	}
 	for _, n := range nodes {
 		line.Servers = append(line.Servers, n.info())
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/vmware/govmomi/vim25/types"
 
 	// Services register themselves when imported.
+	_ "github.com/vmware/govmomi/pbm/simulator"
 	_ "github.com/vmware/govmomi/sts/simulator"
 	_ "github.com/vmware/govmomi/vapi/simulator"
 )
@@ -30,6 +31,9 @@ type node struct {
 
 func startNode(o options, name string, ca *authority) (*node, error) {
 	model := simulator.VPX()
+	if o.esx {
+		model = simulator.ESX()
+	}
 	about := &model.ServiceContent.About
 	about.Version = o.version
 	about.ApiVersion = o.version + ".0"
@@ -81,6 +85,15 @@ func startNode(o options, name string, ca *authority) (*node, error) {
 		lookupsim.UnresolveLookupServiceURLs(service.Context)
 	}
 
+	if o.tunnel {
+		if err := n.server.StartTunnel(); err != nil {
+			return nil, err
+		}
+	}
+	if o.esx {
+		return n, nil
+	}
+
 	// The list of registrations is made by the first RetrieveServiceContent.
 	ctx := service.Context.For(lookup.Path)
 	instance := ctx.Map.Get(lookup.ServiceInstance).(*lookupsim.ServiceInstance)
@@ -116,6 +129,10 @@ func (n *node) info() serverInfo {
 		Host:         u.Hostname(),
 		Port:         port,
 		InstanceUUID: instance.Content.About.InstanceUuid,
+		TunnelPort:   n.server.Tunnel,
+	}
+	if n.registry == nil {
+		return info
 	}
 	for _, r := range n.registry.Info {
 		if r.ServiceId == info.InstanceUUID {

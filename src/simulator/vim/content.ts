@@ -1,8 +1,7 @@
-import { VIM_NAMESPACE } from "../xml/names.ts";
-import { type Release, vimVersions } from "./release.ts";
-import { type SoapRequest, writeResponse } from "./soap.ts";
-import type { NodeView } from "./view.ts";
-import { field, invalidRequest, moRefField, nameOf, readReceiver, refuseText, VmomiFault } from "./vmomi.ts";
+import { type Release, vimVersions } from "../release.ts";
+import type { NodeView } from "../view.ts";
+import { field, type MoRef } from "../vmomi.ts";
+import { type ObjectValue, object, reference, text } from "./value.ts";
 
 /** References of ServiceContent after `about`: element, type, value. Order of the VIM schema. */
 const MANAGERS: readonly (readonly [element: string, type: string, value: string])[] = [
@@ -52,87 +51,57 @@ const MANAGERS: readonly (readonly [element: string, type: string, value: string
   ["storageQueryManager", "StorageQueryManager", "StorageQueryManager"],
 ];
 
-const VIM_ACTION = /^"?(urn:(internal)?vim25(\/[^"]*)?)?"?$/;
-
-/**
- * Answers one call to `/sdk` of a caller who has not logged in: the service content, and for everything else that
- * a login is missing.
- *
- * @throws VmomiFault
- */
-export function answerVim(request: SoapRequest, soapAction: string | undefined, view: NodeView): string {
-  const { call } = request;
-  if (!VIM_ACTION.test(soapAction?.trim() ?? "")) {
-    throw new VmomiFault("InvalidRequest", `Unsupported version URI ${soapAction}`, {
-      faultCode: "VersionMismatchFaultCode",
-    });
-  }
-  if (call.namespace !== VIM_NAMESPACE) {
-    throw invalidRequest(`The namespace of ${nameOf(call)} is not ${VIM_NAMESPACE}`);
-  }
-  const receiver = readReceiver(call);
-  if (call.local !== "RetrieveServiceContent") {
-    throw new VmomiFault("NotAuthenticated", "The session is not authenticated.", {
-      fields: moRefField("object", receiver) + field("privilegeId", "System.View"),
-    });
-  }
-  if (receiver.type !== "ServiceInstance" || receiver.value !== "ServiceInstance") {
-    throw new VmomiFault(
-      "ManagedObjectNotFound",
-      `There is no object ${receiver.type}:${receiver.value} on this server`,
-      { fields: moRefField("obj", receiver) },
-    );
-  }
-  refuseText(call);
-  if (call.children.length > 1) throw invalidRequest("RetrieveServiceContent takes nothing but _this");
-  return writeResponse(call.local, VIM_NAMESPACE, serviceContent(view));
+/** The managers of a release: name of the property, type and value of the reference. */
+function managersOf(release: Release): typeof MANAGERS {
+  if (!release.version.startsWith("9.")) return MANAGERS;
+  return [...MANAGERS, ["directPathProfileManager", "DirectPathProfileManager", "DirectPathProfileManager"]];
 }
 
-function serviceContent({ node, group }: NodeView): string {
+/** Singletons that a client learns of by the service content, beside the root folder. */
+export function serviceObjects(release: Release): readonly MoRef[] {
+  return [
+    { type: "PropertyCollector", value: "propertyCollector" },
+    { type: "ViewManager", value: "ViewManager" },
+    ...managersOf(release).map(([, type, value]) => ({ type, value })),
+  ];
+}
+
+export function serviceContent({ node, group }: NodeView): ObjectValue {
   const { release } = group;
-  const managers = MANAGERS.map(([element, type, value]) => moRefField(element, { type, value }));
-  if (release.version.startsWith("9.")) {
-    managers.push(
-      moRefField("directPathProfileManager", {
-        type: "DirectPathProfileManager",
-        value: "DirectPathProfileManager",
-      }),
-    );
-  }
-  return `<returnval>${[
-    moRefField("rootFolder", { type: "Folder", value: "group-d1" }),
-    moRefField("propertyCollector", { type: "PropertyCollector", value: "propertyCollector" }),
-    moRefField("viewManager", { type: "ViewManager", value: "ViewManager" }),
-    about(release, node.instanceUuid),
-    ...managers,
-  ].join("")}</returnval>`;
+  return object("ServiceContent", [
+    ["rootFolder", reference("Folder", "group-d1")],
+    ["propertyCollector", reference("PropertyCollector", "propertyCollector")],
+    ["viewManager", reference("ViewManager", "ViewManager")],
+    ["about", about(release, node.instanceUuid)],
+    ...managersOf(release).map(([name, type, value]) => [name, reference(type, value)] as const),
+  ]);
 }
 
-function about(release: Release, instanceUuid: string): string {
-  return `<about>${[
-    field("name", "VMware vCenter Server"),
-    field("fullName", `VMware vCenter Server ${release.version} build-${release.build}`),
-    field("vendor", "VMware, Inc."),
-    field("version", release.version),
-    field("build", release.build),
-    field("localeVersion", "INTL"),
-    field("localeBuild", "000"),
-    field("osType", "linux-x64"),
-    field("productLineId", "vpx"),
-    field("apiType", "VirtualCenter"),
-    field("apiVersion", release.apiVersion),
-    field("instanceUuid", instanceUuid),
-    field("licenseProductName", "VMware VirtualCenter Server"),
-    field("licenseProductVersion", release.licenseVersion),
-  ].join("")}</about>`;
+function about(release: Release, instanceUuid: string): ObjectValue {
+  return object("AboutInfo", [
+    ["name", text("VMware vCenter Server")],
+    ["fullName", text(`VMware vCenter Server ${release.version} build-${release.build}`)],
+    ["vendor", text("VMware, Inc.")],
+    ["version", text(release.version)],
+    ["build", text(release.build)],
+    ["localeVersion", text("INTL")],
+    ["localeBuild", text("000")],
+    ["osType", text("linux-x64")],
+    ["productLineId", text("vpx")],
+    ["apiType", text("VirtualCenter")],
+    ["apiVersion", text(release.apiVersion)],
+    ["instanceUuid", text(instanceUuid)],
+    ["licenseProductName", text("VMware VirtualCenter Server")],
+    ["licenseProductVersion", text(release.licenseVersion)],
+  ]);
 }
 
-/** The document that tells clients which versions of `urn:vim25` the server speaks. */
-export function serviceVersions(release: Release): string {
+/** The documents that tell clients which versions of an interface the server speaks. */
+export function serviceVersions(namespace: "urn:vim25" | "urn:vsan", release: Release): string {
   const [current, ...prior] = vimVersions(release);
   return (
     `<?xml version="1.0" encoding="UTF-8"?>\n<namespaces version="1.0"><namespace>` +
-    `${field("name", VIM_NAMESPACE)}${field("version", current)}` +
+    `${field("name", namespace)}${field("version", current)}` +
     `<priorVersions>${prior.map((version) => field("version", version)).join("")}</priorVersions>` +
     `</namespace></namespaces>\n`
   );

@@ -1,0 +1,89 @@
+import { access, constants, mkdtemp, rm, stat } from "node:fs/promises";
+import { constants as system, tmpdir } from "node:os";
+import { delimiter, join } from "node:path";
+import type { VCenter } from "../../index.ts";
+import { parseServer } from "../../index.ts";
+import type { ChildEnd, Command, CommandContext } from "../command.ts";
+import { EXIT } from "../exit-code.ts";
+import { writeGovcSessions } from "../govc-sessions.ts";
+import { type OpenSession, withSession } from "../session.ts";
+import { programEnvironment, shortServer } from "../session-environment.ts";
+import { UsageError } from "../usage.ts";
+
+export const command: Command = {
+  async run(context) {
+    const [program = ""] = context.positionals;
+    // Before a login that it would be of no use to.
+    await requireProgram(program, context.env.PATH);
+    const end = await withSession(context, undefined, { open: "both", keepAlive: true }, (session) =>
+      runWith(context, session),
+    );
+    return end.signal === null ? (end.code ?? EXIT.refused) : 128 + system.signals[end.signal];
+  },
+};
+
+/** Runs the program in an environment that has the session, and leaves nothing of it behind. */
+async function runWith(
+  context: CommandContext,
+  { vc, connection, transport }: OpenSession,
+): Promise<ChildEnd> {
+  const [program = "", ...args] = context.positionals;
+  const { trust = {} } = connection.transport;
+  const session = {
+    server: shortServer(connection.server),
+    vapi: vc.session.vapi?.id ?? null,
+    vim: vc.session.vim?.id ?? null,
+  };
+  const folder = await mkdtemp(join(context.env.TMPDIR || tmpdir(), "vsso-exec-"));
+  try {
+    await writeGovcSessions(folder, {
+      ...session,
+      insecure: trust.insecure === true,
+      serviceContent: await serviceContentOf(vc, context.signal),
+    });
+    const fingerprint = transport.servedCertificate(parseServer(connection.server))?.sha256;
+    const env = await programEnvironment(context.env, { session, trust, fingerprint, folder });
+    context.signal.throwIfAborted();
+    return await context.runChild({ command: program, args, env }).catch((cause: unknown) => {
+      throw cannotStart(program, cause);
+    });
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** What the server says of itself and its objects, as VI/JSON would: VI/JSON itself is not there at all releases. */
+async function serviceContentOf({ soap }: VCenter, signal: AbortSignal): Promise<object> {
+  const target = { type: "ServiceInstance", value: "ServiceInstance" };
+  const [{ references }, [content]] = await Promise.all([
+    soap.serviceContent({ signal }),
+    soap.call("RetrieveServiceContent", target, {}, { signal, repeatable: true }),
+  ]);
+  const about = content?.children.find(({ local }) => local === "about")?.children ?? [];
+  return { ...references, about: Object.fromEntries(about.map(({ local, text }) => [local, text.trim()])) };
+}
+
+/** @throws UsageError for a program that is not there or may not be run. */
+async function requireProgram(program: string, path = ""): Promise<void> {
+  const files = program.includes("/")
+    ? [program]
+    : path.split(delimiter).map((folder) => join(folder, program));
+  let cause: unknown;
+  for (const file of files) {
+    try {
+      await access(file, constants.X_OK);
+      if ((await stat(file)).isFile()) return;
+    } catch (error) {
+      cause ??= error;
+    }
+  }
+  throw cannotStart(program, cause);
+}
+
+function cannotStart(program: string, cause: unknown): UsageError {
+  return new UsageError(
+    `${program === "" ? "a program without a name" : program} cannot be started`,
+    "check its name, and that it is in PATH and may be run",
+    { cause },
+  );
+}

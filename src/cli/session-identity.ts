@@ -1,0 +1,163 @@
+import type { AdoptedSessions, SessionCredential } from "../index.ts";
+import { formatAuthority, parseServer } from "../index.ts";
+import type { CommandContext } from "./command.ts";
+import {
+  type EnvironmentCredentials,
+  environmentCredentials,
+  keySource,
+  loadSigner,
+  readPassword,
+  readTokenSource,
+  type Source,
+  tokenSource,
+  withheldNote,
+} from "./credentials.ts";
+import { readSecretLine } from "./input.ts";
+import { joinToken } from "./token.ts";
+import { UsageError } from "./usage.ts";
+
+/** Who a command works as: the session of somebody else, or whoever logs in. */
+export type SessionIdentity =
+  | { readonly kind: "session"; readonly ids: AdoptedSessions }
+  | { readonly kind: "login"; readonly credential: SessionCredential };
+
+type Reading = Pick<CommandContext, "flags" | "env">;
+
+/** Options that say who logs in: with one of them the session of the environment does not count. */
+const WHO = ["user", "token", "cert", "key", "password-stdin", "password-file"] as const;
+
+/** `header.payload.signature` in base64url, its header a JSON object. */
+const JWT = /^eyJ[\w-]+\.[\w-]+\.[\w-]+$/;
+
+/**
+ * The session of `VSSO_SESSION_ID` and `VSSO_VIM_SESSION_ID`, as `vsso exec` and `session login -o env` give it: it is
+ * of the server of `VSSO_SERVER`, and sent to no other.
+ *
+ * @param word The server as a word of the command line.
+ */
+export function environmentSession(context: Reading, word: string | undefined): AdoptedSessions | undefined {
+  const ids = idsOf(context);
+  return ids && isOwnServer(context, word) ? ids : undefined;
+}
+
+function idsOf({ env }: Reading): AdoptedSessions | undefined {
+  const { VSSO_SESSION_ID: vapi, VSSO_VIM_SESSION_ID: vim } = env;
+  if (!vapi && !vim) return undefined;
+  return { ...(vapi && { vapi }), ...(vim && { vim }) };
+}
+
+function isOwnServer({ flags, env }: Reading, word: string | undefined): boolean {
+  const own = env.VSSO_SERVER;
+  if (!own) return false;
+  const named = word ?? flags.server;
+  return named === undefined || formatAuthority(parseServer(named)) === formatAuthority(parseServer(own));
+}
+
+/** Why there is a session in the environment that is not used; empty where there is none. */
+export function withheldSessionNote(context: Reading, word: string | undefined): string {
+  if (!idsOf(context) || isOwnServer(context, word)) return "";
+  const own = context.env.VSSO_SERVER;
+  return `; the session of VSSO_SESSION_ID is ${own ? `of ${own}` : "of a server that VSSO_SERVER does not name"}`;
+}
+
+/**
+ * Who a command works as: an option that says so, else the session of the environment, else its token, user or
+ * certificate. Files are read and questions are asked here, before anything is connected to.
+ *
+ * @param word The server as a word of the command line.
+ * @throws UsageError when credentials are missing or contradict each other.
+ */
+export async function readSessionIdentity(
+  context: CommandContext,
+  word: string | undefined,
+): Promise<SessionIdentity> {
+  const { flags } = context;
+  const named = WHO.some((name) => flags[name] !== undefined);
+  const ids = named ? undefined : environmentSession(context, word);
+  if (ids) return { kind: "session", ids };
+  return { kind: "login", credential: await readSessionCredential(context, word) };
+}
+
+/** Who logs in. @throws UsageError */
+export async function readSessionCredential(
+  context: CommandContext,
+  word: string | undefined,
+): Promise<SessionCredential> {
+  const { flags } = context;
+  const env = environmentCredentials(context, word);
+  if (flags.user !== undefined && flags.token !== undefined) {
+    throw new UsageError("--user and --token exclude each other", "give the one who is to log in");
+  }
+  if (flags.user !== undefined && flags.cert !== undefined) {
+    throw new UsageError(
+      "--user and --cert exclude each other: a certificate is of a solution user",
+      "give the one who is to log in, or get a token first: vsso token issue --hok",
+    );
+  }
+  // Of a person it is of no use, and without its certificate of none to anybody.
+  if (flags.key !== undefined && flags.cert === undefined) keySource(context, env);
+  if (flags.user !== undefined) return byPassword(context, flags.user, env);
+  const tokens =
+    flags.cert !== undefined && flags.token === undefined ? undefined : tokenSource(context, env);
+  if (tokens) return byToken(context, tokens, env);
+  if (flags.cert === undefined && env.user !== undefined) return byPassword(context, env.user, env);
+  const keys = keySource(context, env);
+  if (keys) return loadSigner(context, keys);
+  throw new UsageError(
+    `no user is named${withheldNote(env)}${withheldSessionNote(context, word)}`,
+    "give --user USER, --token FILE, or --cert FILE --key FILE of a solution user",
+  );
+}
+
+async function byPassword(
+  context: CommandContext,
+  username: string,
+  env: EnvironmentCredentials,
+): Promise<SessionCredential> {
+  return { username, password: await readPassword(context, username, env) };
+}
+
+/** A SAML token, or a JWT. */
+async function byToken(
+  context: CommandContext,
+  source: Source,
+  env: EnvironmentCredentials,
+): Promise<SessionCredential> {
+  const bytes = await readTokenSource(context, source);
+  const jwt = bytes.toString("latin1").trim();
+  if (JWT.test(jwt)) return { jwt };
+  return joinToken(context, bytes, source, env);
+}
+
+/**
+ * The session of `--id`; undefined without the option.
+ *
+ * @throws UsageError when the ID is empty.
+ */
+export async function readGivenSession(context: CommandContext): Promise<SessionIdentity | undefined> {
+  const { id } = context.flags;
+  if (id === undefined) return undefined;
+  const sessionId = id === "-" ? await readSecretLine(context, "-", "the session ID") : id;
+  if (sessionId === "") throw new UsageError("the session ID of --id is empty", "check where it comes from");
+  return { kind: "session", ids: { sessionId } };
+}
+
+/**
+ * The session of `--id`, else that of the environment.
+ *
+ * @param word The server as a word of the command line.
+ * @throws UsageError when there is neither.
+ */
+export async function readNamedSession(
+  context: CommandContext,
+  word: string | undefined,
+): Promise<SessionIdentity> {
+  const given = await readGivenSession(context);
+  if (given) return given;
+  const ids = environmentSession(context, word);
+  if (ids) return { kind: "session", ids };
+  throw new UsageError(
+    `no session is named${withheldSessionNote(context, word)}`,
+    "give it as --id ID, as --id - for stdin, or in VSSO_SESSION_ID beside VSSO_SERVER",
+  );
+}

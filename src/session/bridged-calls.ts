@@ -1,0 +1,179 @@
+import { VimFaultError } from "../errors.ts";
+import type { XmlElement } from "../xml/reader.ts";
+import type { SessionBridge } from "./bridge.ts";
+import type { CallOptions, SessionDoor } from "./door.ts";
+import { guarded, isNotAuthenticated } from "./guard.ts";
+import type { ServiceContent } from "./service-content.ts";
+import type { UserSession } from "./session-manager.ts";
+import type { SoapFields } from "./soap-fields.ts";
+import { startTask, type VapiTask } from "./task.ts";
+import { VapiCalls, type VapiRequest } from "./vapi-calls.ts";
+import type { InvokeOptions, VapiJsonRpc } from "./vapi-jsonrpc.ts";
+import type { VapiRest } from "./vapi-rest.ts";
+import { type ManagedObjectReference, VimCalls } from "./vim-calls.ts";
+import type { VimJson } from "./vim-json.ts";
+import type { SoapCallOptions, VimSoap } from "./vim-soap.ts";
+
+const REPEATABLE: ReadonlySet<string> = new Set(["GET", "HEAD", "PUT", "DELETE"]);
+
+/** vAPI of a vCenter, by REST and JSON-RPC, with its session. */
+export class BridgedVapi extends VapiCalls {
+  readonly #bridge: SessionBridge;
+  readonly #rpc: VapiJsonRpc;
+
+  constructor(bridge: SessionBridge, rest: VapiRest, rpc: VapiJsonRpc) {
+    super((request) =>
+      guarded(bridge, {
+        side: "vapi",
+        repeatable: request.repeatable ?? REPEATABLE.has(request.method),
+        signal: request.signal,
+        send: () => rest.request(request),
+      }),
+    );
+    this.#bridge = bridge;
+    this.#rpc = rpc;
+  }
+
+  /** Calls any operation by JSON-RPC. @throws as `VapiJsonRpc.invoke`. */
+  invoke(service: string, operation: string, input?: object, options: InvokeOptions = {}): Promise<unknown> {
+    return guarded(this.#bridge, {
+      side: "vapi",
+      repeatable: options.repeatable ?? false,
+      signal: options.signal,
+      send: () => this.#rpc.invoke(service, operation, input, options),
+    });
+  }
+
+  /** Starts a request as a task (`vmw-task=true`). @throws as `startTask`. */
+  task(request: VapiRequest): Promise<VapiTask> {
+    return startTask(this, request);
+  }
+}
+
+/** VI/JSON of a vCenter, with its session. */
+export class BridgedVim extends VimCalls {
+  /** @param requireVimJson throws where the server has no VI/JSON. */
+  constructor(bridge: SessionBridge, json: VimJson, requireVimJson: () => void) {
+    super(async (request) => {
+      requireVimJson();
+      return guarded(bridge, {
+        side: "vim",
+        repeatable: request.repeatable ?? request.method === "GET",
+        signal: request.signal,
+        send: () => watched(bridge, json, () => json.request(request)),
+      });
+    });
+  }
+}
+
+/** VIM over SOAP of a vCenter or an ESXi host, with its session. */
+export class BridgedSoap {
+  readonly #bridge: SessionBridge;
+  readonly #soap: VimSoap;
+
+  constructor(bridge: SessionBridge, soap: VimSoap) {
+    this.#bridge = bridge;
+    this.#soap = soap;
+  }
+
+  /** Where messages go. */
+  get url(): string {
+    return this.#soap.url;
+  }
+
+  /** For `SiblingService` and `sessionCarrier`; undefined while the VIM side has no session. A secret. */
+  get sessionId(): string | undefined {
+    return this.#bridge.held("vim")?.id;
+  }
+
+  /** @see VimSoap.serviceContent */
+  serviceContent(options?: CallOptions): Promise<ServiceContent> {
+    return this.#soap.serviceContent(options);
+  }
+
+  /** @see VimSoap.call */
+  call(
+    operation: string,
+    target: ManagedObjectReference,
+    parameters?: SoapFields,
+    options: SoapCallOptions = {},
+  ): Promise<readonly XmlElement[]> {
+    const send = (): Promise<readonly XmlElement[]> =>
+      this.#soap.call(operation, target, parameters, options);
+    return this.#guarded(send, options, options.repeatable);
+  }
+
+  /** @see VimSoap.currentSession */
+  async currentSession(options: CallOptions = {}): Promise<UserSession> {
+    const { sessionManager: target } = await this.serviceContent(options);
+    const read = async (): Promise<UserSession> => {
+      const session = await this.#soap.currentSession(options);
+      if (session) return session;
+      // As every other call would be answered.
+      throw new VimFaultError("NOT_AUTHENTICATED", `There is no current session at ${this.url}`, {
+        door: "vim-soap",
+        url: this.url,
+        fault: "NotAuthenticated",
+        faultString: "",
+        fields: { object: target.value },
+      });
+    };
+    return this.#guarded(read, options, true);
+  }
+
+  /** @see VimSoap.sessionIsActive */
+  sessionIsActive(key: string, userName: string, options: CallOptions = {}): Promise<boolean> {
+    return this.#guarded(() => this.#soap.sessionIsActive(key, userName, options), options, true);
+  }
+
+  /** @see VimSoap.sessionList */
+  sessionList(options: CallOptions = {}): Promise<readonly UserSession[]> {
+    return this.#guarded(() => this.#soap.sessionList(options), options, true);
+  }
+
+  /** @see VimSoap.terminateSession */
+  terminateSession(keys: string | readonly string[], options: CallOptions = {}): Promise<void> {
+    return this.#guarded(() => this.#soap.terminateSession(keys, options), options);
+  }
+
+  /** @see VimSoap.acquireCloneTicket */
+  acquireCloneTicket(options: CallOptions = {}): Promise<string> {
+    return this.#guarded(() => this.#soap.acquireCloneTicket(options), options);
+  }
+
+  /** @see VimSoap.impersonateUser */
+  impersonateUser(userName: string, options: CallOptions = {}): Promise<UserSession> {
+    return this.#guarded(() => this.#soap.impersonateUser(userName, options), options);
+  }
+
+  #guarded<Result>(
+    send: () => Promise<Result>,
+    { signal }: CallOptions,
+    repeatable = false,
+  ): Promise<Result> {
+    const watchedSend = (): Promise<Result> => watched(this.#bridge, this.#soap, send);
+    return guarded(this.#bridge, { side: "vim", repeatable, signal, send: watchedSend });
+  }
+}
+
+/** Sends a call, and tells the bridge when the answer gave the session another ID. */
+async function watched<Result>(
+  bridge: SessionBridge,
+  door: SessionDoor,
+  send: () => Promise<Result>,
+): Promise<Result> {
+  const old = door.sessionId;
+  const tell = (): void => {
+    const id = door.sessionId;
+    if (old !== undefined && id !== undefined && id !== old) bridge.replaced("vim", old, id);
+  };
+  try {
+    const result = await send();
+    tell();
+    return result;
+  } catch (error) {
+    // What comes with that is the ID of no session.
+    if (!isNotAuthenticated(error)) tell();
+    throw error;
+  }
+}

@@ -1,0 +1,80 @@
+import { VapiError, VimFaultError } from "../errors.ts";
+import type { SessionSide } from "./session-event.ts";
+
+/** What a guarded call needs of the sessions; `SessionBridge` has it. */
+export interface GuardedSessions {
+  readonly canRenew: boolean;
+  use(side: SessionSide): string | undefined;
+  ready(side: SessionSide, stale: string | undefined, signal?: AbortSignal): Promise<void>;
+}
+
+export interface GuardedCall<Result> {
+  readonly side: SessionSide;
+  /** Whether it may reach the server twice. */
+  readonly repeatable: boolean;
+  readonly signal?: AbortSignal | undefined;
+  readonly send: () => Promise<Result>;
+}
+
+/** Refusals of the vAPI endpoint itself, which comes before the service: the operation has not begun. */
+const REFUSED_BY_ENDPOINT = /^com\.vmware\.vapi\.endpoint\..*authenticat/i;
+
+/**
+ * Sends a call with a session, which is made where there is none. Where the server does not know it any more, it is
+ * renewed, once for all who wait, and the call is repeated once if that is safe: because it may be, or because the
+ * server refused it before it began.
+ *
+ * @throws what the call threw; what the login threw; VapiError `NOT_AUTHENTICATED` when the session was renewed, but
+ *   the call might have been carried out.
+ */
+export async function guarded<Result>(sessions: GuardedSessions, call: GuardedCall<Result>): Promise<Result> {
+  const { side, signal, send } = call;
+  let id = sessions.use(side);
+  while (id === undefined) {
+    await sessions.ready(side, undefined, signal);
+    id = sessions.use(side);
+  }
+  try {
+    return await send();
+  } catch (error) {
+    if (!isNotAuthenticated(error)) throw error;
+    if (!sessions.canRenew) {
+      throw withHint(
+        error,
+        "the session was made elsewhere and has ended: make another there, or give a credential",
+      );
+    }
+    await sessions.ready(side, id, signal);
+    if (!call.repeatable && !isRefusedBeforeItBegan(error)) {
+      throw withHint(
+        error,
+        "the session has been renewed, but the call was not repeated, for it may have been carried out: make it again if that does no harm",
+      );
+    }
+    return await send();
+  }
+}
+
+/** Whether a server does not know the session of a call. */
+export function isNotAuthenticated(error: unknown): error is VapiError | VimFaultError {
+  return (error instanceof VapiError || error instanceof VimFaultError) && error.code === "NOT_AUTHENTICATED";
+}
+
+function isRefusedBeforeItBegan(error: VapiError | VimFaultError): boolean {
+  // VIM looks at the session before it looks for the method.
+  if (error instanceof VimFaultError) return error.fault === "NotAuthenticated";
+  return error instanceof VapiError && error.messages.some(({ id }) => REFUSED_BY_ENDPOINT.test(id));
+}
+
+/** The same error with another hint, and itself as its cause. */
+function withHint(error: VapiError | VimFaultError, hint: string): Error {
+  const more = { hint, cause: error };
+  if (error instanceof VapiError) {
+    const { door, url, status, body, errorType, messages, challenges } = error;
+    const facts = { door, url, status, body, errorType, messages, challenges };
+    return new VapiError(error.code, error.message, { ...facts, ...more });
+  }
+  const { door, url, status, body, fault, faultString, fields } = error;
+  const facts = { door, url, status, body, fault, faultString, fields };
+  return new VimFaultError(error.code, error.message, { ...facts, ...more });
+}

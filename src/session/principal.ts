@@ -1,0 +1,135 @@
+import { InvalidArgumentError, VsphereSsoError } from "../errors.ts";
+import type { SamlToken } from "../saml/token.ts";
+import type { SecurityTokenService } from "../sts/client.ts";
+import type { Credential } from "../sts/credential.ts";
+import type { IssueOptions } from "../sts/options.ts";
+import { TokenSource } from "../sts/token-source.ts";
+import type { DoorCredential, JwtCredential } from "./door.ts";
+
+/**
+ * Whose sessions are made. Name and password, SAML tokens and JWTs are given to the server as they are; for what only
+ * the Security Token Service takes (the key of a solution user, a passcode, SPNEGO, a smart card) it is asked for a
+ * token first.
+ */
+export type SessionCredential = Credential | JwtCredential | TokenSource;
+
+/** What is asked of the Security Token Service, where it is asked. */
+export type TokenRequest = Omit<IssueOptions, "credential" | "signal">;
+
+/** Codes by which a credential was refused: presented again it is refused again, and passwords count to a lock-out. */
+const REFUSALS: ReadonlySet<string> = new Set([
+  "AUTHENTICATION_FAILED",
+  "ACCOUNT_LOCKED",
+  "PASSWORD_EXPIRED",
+  "FAILED_CHECK",
+  "INVALID_SECURITY_TOKEN",
+  "UNSUPPORTED_SECURITY_TOKEN",
+  "GRANT_REFUSED",
+]);
+
+/** By one of these a credential is known that the Security Token Service takes. */
+const TRADED = ["passcode", "spnego", "smartCard", "certificate"];
+
+/** Whether an error says that the credential itself was refused, so that to try again is harm. */
+export function isRefusal(error: unknown): boolean {
+  return error instanceof VsphereSsoError && REFUSALS.has(error.code);
+}
+
+/** A credential that was looked at, and how a door gets it. */
+export interface Principal {
+  /** Whose it is, where the credential tells. */
+  readonly user: string | undefined;
+  /** What a door is given for one login. */
+  obtain(signal: AbortSignal): Promise<DoorCredential>;
+  /** To be told that a door refused what it was given. */
+  refused(given: DoorCredential): void;
+  /** Forgets what was refused. */
+  reset(): void;
+}
+
+export interface PrincipalContext {
+  /** Client of the Security Token Service, made when it is needed. */
+  readonly sts: () => Promise<SecurityTokenService>;
+  readonly tokenRequest?: TokenRequest | undefined;
+  /** Clock of messages, in milliseconds. */
+  readonly now: () => number;
+}
+
+/** @throws InvalidArgumentError for what is no credential, and for an empty name, password or JWT. */
+export function principalOf(credential: SessionCredential, context: PrincipalContext): Principal {
+  if (typeof credential !== "object" || credential === null) throw unknownCredential();
+  if (credential instanceof TokenSource) return fromSource(async () => credential, undefined);
+  if ("jwt" in credential) {
+    requireText(credential.jwt, "The JWT is empty");
+    return unchanged(credential, undefined);
+  }
+  if ("assertion" in credential) return fromToken(credential, context);
+  if ("password" in credential) {
+    requireText(credential.username, "The user name is empty");
+    if (typeof credential.password !== "string" || credential.password === "")
+      throw new InvalidArgumentError("The password is empty");
+    return unchanged(credential, credential.username);
+  }
+  // What else the Security Token Service takes, it looks at itself.
+  if (!TRADED.some((name) => name in credential)) throw unknownCredential();
+  const user = "username" in credential ? credential.username : undefined;
+  return fromSource(sourceOnce(credential, context), user);
+}
+
+function unchanged(credential: DoorCredential, user: string | undefined): Principal {
+  return { user, obtain: async () => credential, refused: () => undefined, reset: () => undefined };
+}
+
+function fromToken(token: SamlToken, { now }: PrincipalContext): Principal {
+  return {
+    ...unchanged(token, token.subject),
+    obtain: async () => {
+      const { refuseExpired } = await import("../sts/credential.ts");
+      refuseExpired(token, now());
+      return token;
+    },
+  };
+}
+
+/** One source for all logins: the second side is given the same token, and a passcode is asked for once. */
+function sourceOnce(
+  credential: Credential,
+  { sts, tokenRequest }: PrincipalContext,
+): () => Promise<TokenSource> {
+  let source: Promise<TokenSource> | undefined;
+  return () => {
+    // vAPI makes sessions of delegatable tokens only.
+    source ??= sts().then((service) =>
+      TokenSource.of(service, { delegatable: true, ...tokenRequest, credential }),
+    );
+    source.catch(() => {
+      source = undefined;
+    });
+    return source;
+  };
+}
+
+function fromSource(source: () => Promise<TokenSource>, user: string | undefined): Principal {
+  let known: TokenSource | undefined;
+  return {
+    user,
+    obtain: async (signal) => {
+      known = await source();
+      return known.token({ signal });
+    },
+    refused: (given) => {
+      if ("assertion" in given) known?.invalidate(given);
+    },
+    reset: () => known?.invalidate(),
+  };
+}
+
+function requireText(value: unknown, message: string): void {
+  if (typeof value !== "string" || value.trim() === "") throw new InvalidArgumentError(message);
+}
+
+function unknownCredential(): InvalidArgumentError {
+  return new InvalidArgumentError("The credential is of no known kind", {
+    hint: "give { username, password }, a SamlToken, a TokenSource, { jwt }, { certificate, key } of a solution user, a Signer, { username, passcode }, { spnego } or { smartCard }",
+  });
+}

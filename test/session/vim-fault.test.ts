@@ -1,0 +1,186 @@
+import { inspect } from "node:util";
+import { describe, expect, test } from "vitest";
+import {
+  HttpStatusError,
+  ProtocolError,
+  SessionLimitError,
+  SoapFaultError,
+  VimFaultError,
+} from "../../src/errors.ts";
+import { envelope, type SoapReply } from "../helpers/soap-server.ts";
+import { PASSWORD, startVim, vimFault } from "./vim-server.ts";
+
+const ADMIN = { username: "root@corp", password: PASSWORD };
+
+/** What a login is refused with when the server answers so. */
+async function loginError(reply: SoapReply): Promise<Error> {
+  const server = await startVim({
+    intercept: ({ operation }) => (operation === "Login" ? reply : undefined),
+  });
+  const error: unknown = await server
+    .door({ retry: false })
+    .login(ADMIN)
+    .catch((reason: unknown) => reason);
+  expect(error).toBeInstanceOf(Error);
+  expect(inspect(error, { depth: 9 })).not.toContain(PASSWORD);
+  return error as Error;
+}
+
+describe("a fault", () => {
+  test.each([
+    ["InvalidLogin", "AUTHENTICATION_FAILED"],
+    ["PasswordExpired", "PASSWORD_EXPIRED"],
+    ["NotAuthenticated", "NOT_AUTHENTICATED"],
+    ["NoPermission", "NO_PERMISSION"],
+    ["InvalidLocale", "VIM_FAULT"],
+    ["NoClientCertificate", "VIM_FAULT"],
+    ["InvalidLoginLater", "VIM_FAULT"],
+  ])("of type %s has the code %s, and the fault that came as its cause", async (type, code) => {
+    const error = await loginError(vimFault(type, "the words of the server"));
+    expect(error).toBeInstanceOf(VimFaultError);
+    expect(error).toMatchObject({ code, fault: type, faultString: "the words of the server", status: 500 });
+    expect(error.message).toContain(`${type}: "the words of the server"`);
+    expect(error).toHaveProperty("hint", expect.stringMatching(/\w/));
+    expect(error.cause).toBeInstanceOf(SoapFaultError);
+  });
+
+  test("is known by its element where it has no type, and by its code where it has no detail", async () => {
+    const bare = (detail: string) => ({
+      status: 500,
+      body: envelope(
+        `<S:Fault><faultcode>ServerFaultCode</faultcode><faultstring>x</faultstring>${detail}</S:Fault>`,
+      ),
+    });
+    expect(
+      await loginError(bare('<detail><v:InvalidLoginFault xmlns:v="urn:vim25"/></detail>')),
+    ).toMatchObject({ code: "AUTHENTICATION_FAILED", fault: "InvalidLogin" });
+    expect(await loginError(bare(""))).toMatchObject({ code: "VIM_FAULT", fault: "" });
+  });
+
+  test("does not repeat what was sent, nor what a terminal would act on", async () => {
+    const escaped = PASSWORD.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+    const error = await loginError(
+      vimFault("InvalidLogin", `no: ${escaped}`, `<name>${escaped}</name><other>kept</other>`),
+    );
+    expect(error).toMatchObject({ code: "AUTHENTICATION_FAILED", fields: { other: "kept" } });
+    const base64 = Buffer.from(PASSWORD).toString("base64");
+    expect(inspect(await loginError(vimFault("InvalidLogin", base64)), { depth: 9 })).not.toContain(base64);
+    // The body is for a caller who asks for it, and is not shown.
+    expect(Object.keys(error)).not.toContain("body");
+    const colored = await loginError(vimFault("InvalidLogin", "red \u009b31m alert"));
+    expect(colored.message).not.toContain("\u009b");
+  });
+
+  test("of a hostile server's own naming has no name", async () => {
+    const long = "A".repeat(5000);
+    expect(await loginError(vimFault(long, "x"))).toMatchObject({ fault: "" });
+  });
+});
+
+describe("no more sessions", () => {
+  test.each([
+    [
+      "a fault",
+      vimFault(
+        "RuntimeFault",
+        "User session count is limited to 550. Existing session count is 550 for user root@corp.",
+      ),
+      550,
+      550,
+    ],
+    [
+      "vpxd's own words on a 503",
+      { status: 503, body: "Out of HTTP sessions: Limited to 2000" },
+      2000,
+      undefined,
+    ],
+    [
+      "a 503 with a page",
+      { status: 503, body: "<html>The maximum number of sessions has been exceeded</html>" },
+      undefined,
+      undefined,
+    ],
+  ])("are told by %s", async (_what, reply, limit, current) => {
+    const error = await loginError(reply);
+    expect(error).toBeInstanceOf(SessionLimitError);
+    expect(error).toMatchObject({ code: "SESSION_LIMIT", limit, current, door: "vim-soap" });
+  });
+
+  test("are those of a user, where it is named", async () => {
+    const words = "User session count is limited to 550. Existing session count is 550 for user root@corp.";
+    expect(await loginError(vimFault("RuntimeFault", words))).toMatchObject({ user: "root@corp" });
+  });
+
+  test("are not told by a fault of another call that speaks of sessions", async () => {
+    const server = await startVim({
+      intercept: ({ operation }) =>
+        operation === "AcquireCloneTicket"
+          ? vimFault("RuntimeFault", "this session is limited to reading")
+          : undefined,
+    });
+    const door = server.door();
+    await door.login(ADMIN);
+    await expect(door.acquireCloneTicket()).rejects.toMatchObject({ code: "VIM_FAULT" });
+  });
+});
+
+describe("a server that is restarting", () => {
+  test.each([
+    [503, ""],
+    [503, "<html><body>503 Service Unavailable</body></html>"],
+    [502, "bad gateway"],
+    [504, "upstream request timeout"],
+  ])("answers %i with %j: SERVICE_UNAVAILABLE", async (status, body) => {
+    const error = await loginError({ status, body, headers: { "content-type": "text/html" } });
+    expect(error).toBeInstanceOf(VimFaultError);
+    expect(error).toMatchObject({ code: "SERVICE_UNAVAILABLE", status, fault: "" });
+    expect(error).toHaveProperty("hint", expect.stringContaining("maxSessionCount"));
+  });
+
+  test("is asked again for what may be repeated", async () => {
+    let times = 0;
+    const server = await startVim({
+      intercept: ({ operation }) =>
+        operation === "RetrieveServiceContent" && ++times < 3 ? { status: 503, body: "" } : undefined,
+    });
+    const { about } = await server.door().serviceContent();
+    expect([about.apiType, times]).toEqual(["VirtualCenter", 3]);
+  });
+});
+
+describe("an answer with a secret", () => {
+  test("is not quoted when it cannot be read", async () => {
+    const server = await startVim({
+      intercept: ({ operation }) =>
+        operation === "AcquireCloneTicket" ? { body: "<a>cst-VCT-52a1-the-ticket" } : undefined,
+    });
+    const door = server.door();
+    await door.login(ADMIN);
+    const error: unknown = await door.acquireCloneTicket().catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ code: "RESPONSE_NOT_SOAP" });
+    expect(inspect(error, { depth: 9 })).not.toContain("cst-VCT");
+  });
+});
+
+describe("what is no answer of VIM", () => {
+  test("keeps its own error", async () => {
+    expect(await loginError({ status: 404, body: "not here" })).toBeInstanceOf(HttpStatusError);
+    expect(await loginError({ body: "<html>welcome</html>" })).toMatchObject({ code: "RESPONSE_HTML" });
+    expect(await loginError({ body: "" })).toMatchObject({ code: "RESPONSE_EMPTY" });
+    expect(await loginError({ body: envelope('<OtherResponse xmlns="urn:vim25"/>') })).toBeInstanceOf(
+      ProtocolError,
+    );
+    expect(await loginError({ body: `<!DOCTYPE x [<!ENTITY e "e">]>${envelope("<a/>")}` })).toMatchObject({
+      code: "XML_DOCTYPE",
+    });
+  });
+
+  test("is a refused login when something before the server wants one", async () => {
+    expect(await loginError({ status: 401, body: "" })).toMatchObject({ code: "AUTHENTICATION_FAILED" });
+  });
+
+  test("is not quoted where it repeats the password", async () => {
+    const error = await loginError({ status: 418, body: `you sent ${PASSWORD}` });
+    expect(error.message).toContain("left out");
+  });
+});
