@@ -223,6 +223,7 @@ export class SessionBridge {
   /** What the server is, is asked while the login is under way. */
   async #enterFirst(side: SessionSide): Promise<void> {
     if (side === "vim") return this.#login("vim", "login");
+    if (await this.#enteredByVim("login")) return;
     const [facts, login] = await Promise.allSettled([this.facts(), this.#login("vapi", "login")]);
     if (facts.status === "fulfilled" && facts.value.apiType === "HostAgent") {
       if (login.status === "rejected" && isRefusal(login.reason)) throw login.reason;
@@ -242,8 +243,20 @@ export class SessionBridge {
       else await this.#forget(other);
     }
     await this.#forget(side);
+    if (side === "vapi" && this.#held.vim === undefined && (await this.#enteredByVim("relogin"))) return;
     // Here, where it was refused; the other side tries the new one when it is used.
     await this.#login(side, "relogin");
+  }
+
+  /** With a token that vAPI does not take: gives vAPI a session of VIM's, where these are likely to be shared. */
+  async #enteredByVim(operation: "login" | "relogin"): Promise<boolean> {
+    if (!this.#principal?.vimOnly) return false;
+    const { apiType } = await this.facts();
+    if (apiType === "HostAgent" || !(await this.#share.isLikely(async () => (await this.facts()).apiVersion)))
+      return false;
+    await this.#login("vim", operation);
+    const made = this.#held.vim;
+    return made !== undefined && this.#takeOver("vapi", made);
   }
 
   async #login(side: SessionSide, operation: "login" | "relogin"): Promise<void> {

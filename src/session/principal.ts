@@ -39,6 +39,8 @@ export function isRefusal(error: unknown): boolean {
 export interface Principal {
   /** Whose it is, where the credential tells. */
   readonly user: string | undefined;
+  /** True for a token that VIM takes and vAPI, which wants a delegatable one, does not. */
+  readonly vimOnly?: boolean;
   /** What a door is given for one login. */
   obtain(signal: AbortSignal): Promise<DoorCredential>;
   /** To be told that a door refused what it was given. */
@@ -83,6 +85,7 @@ function unchanged(credential: DoorCredential, user: string | undefined): Princi
 function fromToken(token: SamlToken, { now }: PrincipalContext): Principal {
   return {
     ...unchanged(token, token.subject),
+    vimOnly: !token.delegatable,
     obtain: async () => {
       const { refuseExpired } = await import("../sts/credential.ts");
       refuseExpired(token, now());

@@ -49,10 +49,7 @@ export class ShareDecision {
       this.#shared = true;
       return "untried";
     }
-    const hopeless =
-      decided === false ||
-      policy === "never" ||
-      (policy === "auto" && !isAtLeast(await apiVersion(), SHARED_SESSIONS_SINCE));
+    const hopeless = !(await this.isLikely(apiVersion));
     if (hopeless) {
       // Not for others to know: it follows from what they know too, and servers are upgraded.
       this.#shared = false;
@@ -61,6 +58,14 @@ export class ShareDecision {
     const taken = await ask();
     this.learn(taken);
     return taken;
+  }
+
+  /** Whether trying is wanted and not hopeless, by what is known and by the version. */
+  async isLikely(apiVersion: () => Promise<string>): Promise<boolean> {
+    const { host, policy, decisions } = this.#options;
+    const decided = this.#shared ?? (policy === "auto" ? decisions.get(host) : undefined);
+    if (policy === "never" || decided === false) return false;
+    return policy === "always" || decided === true || isAtLeast(await apiVersion(), SHARED_SESSIONS_SINCE);
   }
 
   /** Takes what the server has shown. */

@@ -63,7 +63,7 @@ const REPEATABLE: ReadonlySet<string> = new Set(["GET", "HEAD", "PUT", "DELETE"]
  * }
  */
 export class VapiRest extends VapiCalls implements SessionDoor, AsyncDisposable {
-  readonly door = DOOR;
+  readonly door: typeof DOOR = DOOR;
   /** Origin that is called. */
   readonly origin: string;
   readonly #options: VapiRestOptions;

@@ -51,7 +51,7 @@ const MAKES_SESSION =
  * const content = await vim.get("ServiceInstance", "ServiceInstance", "content");
  */
 export class VimJson extends VimCalls implements SessionDoor, AsyncDisposable {
-  readonly door = DOOR;
+  readonly door: typeof DOOR = DOOR;
   /** Origin that is called. */
   readonly origin: string;
   readonly #transport: DoorTransport;

@@ -258,6 +258,31 @@ describe("a vCenter that shares sessions", () => {
     expect((await connect({ credential: source })).session.shared).toBe(true);
   });
 
+  test("enters by VIM with a token that cannot be delegated, and again when the session has ended", async () => {
+    const { connect, options, url, credential, watch } = reach(simulator);
+    await using sts = new SecurityTokenService(url, { trust: options.trust ?? {} });
+    const token = await sts.issue({ credential });
+    for (const open of ["both", "vapi"] as const) {
+      const asked = watch();
+      const vc = await connect({ credential: token, open });
+      expect(asked()).toEqual([
+        "POST /sdk RetrieveServiceContent",
+        "POST /sdk LoginByToken",
+        "GET /api/session",
+      ]);
+      simulator.endSessions();
+      expect(await vc.vapi.get("/api/vcenter/folder")).toBeInstanceOf(Array);
+      expect(vc.session.shared).toBe(true);
+      await vc.close();
+      expect(simulator.sessions).toEqual([]);
+    }
+    await expect(connect({ credential: token, share: "never" })).rejects.toMatchObject({
+      code: "AUTHENTICATION_FAILED",
+      hint: expect.stringContaining("delegatable"),
+    });
+    expect(simulator.sessions).toEqual([]);
+  });
+
   test("takes the key of a solution user, which it trades for a token", async () => {
     const { connect, watch } = reach(simulator);
     const [solution] = simulator.solutionUsers;
@@ -498,7 +523,7 @@ describe("a vCenter whose vAPI takes no bearer tokens", () => {
   test("is entered by one at the VIM side, whose session serves vAPI too", async () => {
     const { connect, simulator, url, credential } = await lab({ behaviours: { vapiTakesBearer: false } });
     await using sts = new SecurityTokenService(url, { trust: { ca: simulator.ca } });
-    const token = await sts.issue({ credential });
+    const token = await sts.issue({ credential, delegatable: true });
     expect(await thrownBy(connect({ credential: token }))).toMatchObject({ code: "AUTHENTICATION_FAILED" });
     const vc = await connect({ credential: token, start: "vim" });
     expect(vc.session.shared).toBe(true);
