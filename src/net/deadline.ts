@@ -6,19 +6,57 @@ const monotonicMs = (): number => process.uptime() * 1000;
 /** The longest delay that timers take; more fires at once. */
 const MAX_DELAY_MS = 2 ** 31 - 1;
 
+/** What is needed of an AbortSignal here. One that only a `Call` fires is much cheaper to make and to listen to. */
+export interface Cancellation {
+  readonly aborted: boolean;
+  readonly reason: unknown;
+  throwIfAborted(): void;
+  addEventListener(type: "abort", listener: () => void): void;
+  removeEventListener(type: "abort", listener: () => void): void;
+}
+
+class CallSignal implements Cancellation {
+  aborted = false;
+  reason: unknown;
+  readonly #listeners = new Set<() => void>();
+
+  throwIfAborted(): void {
+    if (this.aborted) throw this.reason;
+  }
+
+  addEventListener(_type: "abort", listener: () => void): void {
+    this.#listeners.add(listener);
+  }
+
+  removeEventListener(_type: "abort", listener: () => void): void {
+    this.#listeners.delete(listener);
+  }
+
+  fire(reason: unknown): void {
+    if (this.aborted) return;
+    this.aborted = true;
+    this.reason = reason;
+    // A listener that an earlier one removed does not run, as with an AbortSignal.
+    for (const listener of this.#listeners) {
+      this.#listeners.delete(listener);
+      listener();
+    }
+  }
+}
+
 /**
  * One call from its start to its end, over all attempts: `signal` fires with a typed error when the caller aborts,
  * when the whole call's time is over, or when the transport closes.
  */
 export class Call {
-  readonly signal: AbortSignal;
-  readonly #controller = new AbortController();
+  readonly signal: Cancellation;
+  readonly #signal = new CallSignal();
   readonly #timer: NodeJS.Timeout;
   readonly #endsAt: number;
   readonly #release: () => void;
 
   constructor(host: string, totalTimeoutMs: number, caller: AbortSignal | undefined) {
-    this.signal = this.#controller.signal;
+    this.signal = this.#signal;
     this.#endsAt = monotonicMs() + totalTimeoutMs;
     this.#timer = setTimeout(() => this.abort(timedOut(host, "total", totalTimeoutMs)), totalTimeoutMs);
     this.#release = onAbort(caller, () =>
@@ -32,7 +70,7 @@ export class Call {
   }
 
   abort(error: Error): void {
-    this.#controller.abort(error);
+    this.#signal.fire(error);
   }
 
   /** Lets go of timer and signal. */
@@ -79,7 +117,7 @@ function runListeners(this: AbortSignal): void {
 
 /** Runs `work` with a signal that fires with that of `parent`, and with `timeout()` after `ms`. */
 export async function withTimeout<T>(
-  parent: AbortSignal,
+  parent: Cancellation,
   ms: number,
   timeout: () => Error,
   work: (signal: AbortSignal) => Promise<T>,
@@ -98,7 +136,7 @@ export async function withTimeout<T>(
 }
 
 /** Waits for `work`, or throws the signal's reason as soon as it fires; what `work` does later is ignored. */
-export function abortable<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+export function abortable<T>(work: Promise<T>, signal: Cancellation): Promise<T> {
   return new Promise((resolve, reject) => {
     const onAbort = (): void => reject(signal.reason);
     const release = (): void => signal.removeEventListener("abort", onAbort);
@@ -109,10 +147,11 @@ export function abortable<T>(work: Promise<T>, signal: AbortSignal): Promise<T> 
 }
 
 /** Waits, or throws the signal's reason as soon as it fires. */
-export function sleep(ms: number, signal: AbortSignal): Promise<void> {
+export function sleep(ms: number, signal: Cancellation): Promise<void> {
   return new Promise((resolve, reject) => {
     const onAbort = (): void => {
       clearTimeout(timer);
+      signal.removeEventListener("abort", onAbort);
       reject(signal.reason);
     };
     const timer = setTimeout(() => {
@@ -120,7 +159,7 @@ export function sleep(ms: number, signal: AbortSignal): Promise<void> {
       resolve();
     }, ms);
     if (signal.aborted) onAbort();
-    else signal.addEventListener("abort", onAbort, { once: true });
+    else signal.addEventListener("abort", onAbort);
   });
 }
 

@@ -1,6 +1,7 @@
 import { connect, type Socket } from "node:net";
 import { InvalidArgumentError } from "../errors.ts";
 import { type Authority, formatAuthority, parseServer } from "./authority.ts";
+import type { Cancellation } from "./deadline.ts";
 import { connectionFailure } from "./failures.ts";
 import { bypassesProxy, connectRequest, type HttpProxy, parseProxy, readConnectAnswer } from "./proxy.ts";
 import { Trust, type TrustOptions } from "./trust.ts";
@@ -62,7 +63,7 @@ export class Dialer {
   }
 
   /** @throws ConnectionError, TrustError (of the proxy), or the signal's reason. */
-  async dial(authority: Authority, signal: AbortSignal): Promise<Socket> {
+  async dial(authority: Authority, signal: Cancellation): Promise<Socket> {
     if (this.#sdkTunnelPort !== undefined) return this.#dialSdkTunnel(authority, this.#sdkTunnelPort, signal);
     const { proxy, target } = this.route(authority);
     if (proxy === undefined) return this.dialDirect(authority, signal);
@@ -84,7 +85,7 @@ export class Dialer {
     return socket;
   }
 
-  async #dialSdkTunnel(authority: Authority, port: number, signal: AbortSignal): Promise<Socket> {
+  async #dialSdkTunnel(authority: Authority, port: number, signal: Cancellation): Promise<Socket> {
     const proxy: HttpProxy = {
       authority: { host: authority.host, port },
       secure: false,
@@ -100,7 +101,7 @@ export class Dialer {
   }
 
   /** As `dial`, never through a proxy. */
-  dialDirect(authority: Authority, signal: AbortSignal): Promise<Socket> {
+  dialDirect(authority: Authority, signal: Cancellation): Promise<Socket> {
     const { target } = this.route(authority);
     const address = target === authority ? {} : { address: formatAuthority(target) };
     return openSocket(target, signal, (cause) =>
@@ -111,7 +112,7 @@ export class Dialer {
 
 function openSocket(
   { host, port }: Authority,
-  signal: AbortSignal,
+  signal: Cancellation,
   failure: (cause: unknown) => Error,
 ): Promise<Socket> {
   return new Promise((resolve, reject) => {
@@ -141,7 +142,7 @@ interface Tunnel {
   readonly proxy: HttpProxy;
   readonly target: Authority;
   readonly host: string;
-  readonly signal: AbortSignal;
+  readonly signal: Cancellation;
   readonly failure: (cause: unknown) => Error;
 }
 

@@ -1,7 +1,7 @@
 import { ConnectionError, InvalidArgumentError, ProtocolError, VsphereSsoError } from "../errors.ts";
 import { ByteBuffer } from "./byte-buffer.ts";
 import { type Connection, StaleConnectionError } from "./connection.ts";
-import { timedOut } from "./deadline.ts";
+import { type Cancellation, timedOut } from "./deadline.ts";
 import { excerpt } from "./excerpt.ts";
 import { AttemptError, bare, connectionFailure, isDefect, systemCodeOf, truncated } from "./failures.ts";
 
@@ -23,7 +23,7 @@ export interface ExchangeOptions {
   readonly host: string;
   /** Without query, for errors. */
   readonly url: string;
-  readonly signal: AbortSignal;
+  readonly signal: Cancellation;
   readonly headersTimeoutMs: number;
   readonly bodyTimeoutMs: number;
   readonly maxResponseBytes: number;
@@ -60,11 +60,13 @@ function transfer(connection: Connection, message: Message, options: ExchangeOpt
   return new Promise((resolve, reject) => {
     const received = new ByteBuffer(maxResponseBytes);
     let sent = false;
+    let done = false;
     let status = 0;
     let headers: ResponseHeaders = {};
     let timer: NodeJS.Timeout | undefined;
 
     const finish = (): void => {
+      done = true;
       clearTimeout(timer);
       signal.removeEventListener("abort", onAbort);
     };
@@ -99,7 +101,11 @@ function transfer(connection: Connection, message: Message, options: ExchangeOpt
             fail(tooLarge(url, maxResponseBytes));
             return;
           }
-          limit("body", options.bodyTimeoutMs);
+          received.expect(Number(fields["content-length"] ?? 0));
+          // A short body comes along with the headers, and needs no timer any more.
+          queueMicrotask(() => {
+            if (!done) limit("body", options.bodyTimeoutMs);
+          });
         },
         onResponseData(_controller, chunk) {
           if (received.append(chunk)) timer?.refresh();

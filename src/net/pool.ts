@@ -1,4 +1,5 @@
 import type { Connection } from "./connection.ts";
+import type { Cancellation } from "./deadline.ts";
 
 interface Waiter {
   readonly take: (connection: Connection | undefined) => void;
@@ -6,7 +7,7 @@ interface Waiter {
 
 /** The connections to one authority: kept while idle, opened when there is none, never more than `limit`. */
 export class ConnectionPool {
-  readonly #open: (signal: AbortSignal) => Promise<Connection>;
+  readonly #open: (signal: Cancellation) => Promise<Connection>;
   readonly #limit: number;
   readonly #connections = new Set<Connection>();
   readonly #waiting = new Set<Waiter>();
@@ -14,13 +15,15 @@ export class ConnectionPool {
   #opening = 0;
   #closed = false;
 
-  constructor(open: (signal: AbortSignal) => Promise<Connection>, limit: number) {
+  constructor(open: (signal: Cancellation) => Promise<Connection>, limit: number) {
     this.#open = open;
     this.#limit = limit;
   }
 
   /** An idle connection, a new one, or, with all in use, the next to be free. Throws the signal's reason. */
-  async acquire(signal: AbortSignal): Promise<{ readonly connection: Connection; readonly reused: boolean }> {
+  async acquire(
+    signal: Cancellation,
+  ): Promise<{ readonly connection: Connection; readonly reused: boolean }> {
     signal.throwIfAborted();
     for (;;) {
       for (let idle = this.#idle.pop(); idle; idle = this.#idle.pop()) {
@@ -65,7 +68,7 @@ export class ConnectionPool {
     await Promise.all(connections.map((connection) => connection.destroy()));
   }
 
-  async #openOne(signal: AbortSignal): Promise<Connection> {
+  async #openOne(signal: Cancellation): Promise<Connection> {
     this.#opening++;
     try {
       const connection = await this.#open(signal);
@@ -84,7 +87,7 @@ export class ConnectionPool {
     }
   }
 
-  #wait(signal: AbortSignal): Promise<Connection | undefined> {
+  #wait(signal: Cancellation): Promise<Connection | undefined> {
     return new Promise((resolve, reject) => {
       const onAbort = (): void => {
         this.#waiting.delete(waiter);

@@ -14,10 +14,14 @@ export interface ServerTime {
 /** The latest time heard from each server. */
 export class ServerClock {
   readonly #times = new Map<string, ServerTime>();
+  #last: { readonly text: unknown; readonly date: Date } | undefined;
 
   note(authority: Authority, headers: ResponseHeaders): void {
-    const date = httpDate(headers.date);
+    // Replies of one second have one date: it is read once.
+    const last = this.#last;
+    const date = last !== undefined && last.text === headers.date ? last.date : httpDate(headers.date);
     if (date === undefined) return;
+    this.#last = { text: headers.date, date };
     const receivedAt = new Date();
     const skewMs = date.getTime() - receivedAt.getTime();
     this.#times.set(formatAuthority(authority), { date, receivedAt, skewMs });

@@ -3,7 +3,7 @@ import { AbortedError, InvalidArgumentError, type ServedCertificate, VsphereSsoE
 import { type Authority, authorityOf, formatAuthority } from "./authority.ts";
 import { type ClientCertificate, readClientCertificate } from "./client-certificate.ts";
 import { Connection, preloadClient } from "./connection.ts";
-import { abortable, Call, checkDelay, timedOut, withTimeout } from "./deadline.ts";
+import { abortable, Call, type Cancellation, checkDelay, timedOut, withTimeout } from "./deadline.ts";
 import { Dialer, type RouteOptions } from "./dialer.ts";
 import {
   type ExchangeOptions,
@@ -90,6 +90,7 @@ export class Transport implements AsyncDisposable {
   readonly #verifier: Verifier;
   readonly #clock = new ServerClock();
   readonly #pools = new Map<string, ConnectionPool>();
+  readonly #origins = new Map<string, Origin>();
   readonly #calls = new Set<Call>();
   /** Warns that trust options do not apply to http, the first time only. */
   #warnOfHttp: ((host: string) => void) | undefined;
@@ -126,10 +127,7 @@ export class Transport implements AsyncDisposable {
    * a function for the body throws.
    */
   async request(url: string | URL, request: TransportRequest): Promise<TransportResponse> {
-    const target = parseTarget(url);
-    const authority = authorityOf(target);
-    const host = formatAuthority(authority);
-    const secure = target.protocol === "https:";
+    const { origin, pathname, search, authority, host, secure } = this.#targetOf(url);
     if (!secure) this.#requireLoopback(authority);
     const totalMs = checkDelay("totalTimeoutMs", request.totalTimeoutMs ?? this.#options.totalTimeoutMs);
     if (this.#closed) throw closedError();
@@ -138,11 +136,11 @@ export class Transport implements AsyncDisposable {
     this.#calls.add(call);
     try {
       const { method, body } = request;
-      const path = `${target.pathname}${target.search}`;
+      const path = `${pathname}${search}`;
       const headers = { "accept-encoding": "identity", ...lowerCaseNames(request.headers) };
-      const shown = `${target.origin}${target.pathname}`;
+      const shown = `${origin}${pathname}`;
       const options = { ...this.#options, host, url: shown, signal: call.signal };
-      const pool = this.#poolFor(target.origin, authority, secure);
+      const pool = this.#poolFor(origin, authority, secure);
       const idempotent = request.idempotent ?? (request.method === "GET" || request.method === "HEAD");
       const reply = await withRetries(
         async () => {
@@ -185,6 +183,23 @@ export class Transport implements AsyncDisposable {
     return this.close();
   }
 
+  /** Takes a URL apart; where only its path is new, and is one that parsing leaves as it is, without parsing it. */
+  #targetOf(url: string | URL): Target {
+    const [, start = "", pathname = "", search = ""] = PLAIN_URL.exec(String(url)) ?? [];
+    const known = this.#origins.get(start);
+    if (known !== undefined && !DOT_SEGMENT.test(pathname)) return { ...known, pathname, search };
+    const target = parseTarget(url);
+    const authority = authorityOf(target);
+    const origin: Origin = {
+      origin: target.origin,
+      authority,
+      host: formatAuthority(authority),
+      secure: target.protocol === "https:",
+    };
+    if (start === target.origin) this.#origins.set(start, origin);
+    return { ...origin, pathname: target.pathname, search: target.search };
+  }
+
   async #attempt(
     pool: ConnectionPool,
     message: Message,
@@ -214,7 +229,7 @@ export class Transport implements AsyncDisposable {
   #poolFor(origin: string, authority: Authority, secure: boolean): ConnectionPool {
     let pool = this.#pools.get(origin);
     if (pool === undefined) {
-      const open = (signal: AbortSignal): Promise<Connection> =>
+      const open = (signal: Cancellation): Promise<Connection> =>
         this.#connect(origin, authority, { secure, signal });
       pool = new ConnectionPool(open, this.#options.maxConnections);
       this.#pools.set(origin, pool);
@@ -225,7 +240,7 @@ export class Transport implements AsyncDisposable {
   async #connect(
     origin: string,
     authority: Authority,
-    { secure, signal: call }: { readonly secure: boolean; readonly signal: AbortSignal },
+    { secure, signal: call }: { readonly secure: boolean; readonly signal: Cancellation },
   ): Promise<Connection> {
     const host = formatAuthority(authority);
     const ms = this.#options.connectTimeoutMs;
@@ -270,6 +285,23 @@ export class Transport implements AsyncDisposable {
       },
     );
   }
+}
+
+/** Origin, path and query of a URL that has no character which parsing would change. */
+const PLAIN_URL = /^(https?:\/\/[\w.:[\]-]+)(\/[\w\-.~!$&()*+,;=:@/]*)(\?[\w\-.~!$&()*+,;=:@/?%]+)?$/;
+const DOT_SEGMENT = /\/\./;
+
+interface Origin {
+  readonly origin: string;
+  readonly authority: Authority;
+  /** `host:port`, as it is shown. */
+  readonly host: string;
+  readonly secure: boolean;
+}
+
+interface Target extends Origin {
+  readonly pathname: string;
+  readonly search: string;
 }
 
 /** A promise of what a function returns or throws. */

@@ -3,7 +3,7 @@ import { isIP, type Socket } from "node:net";
 import * as tls from "node:tls";
 import { type Authority, formatAuthority } from "./authority.ts";
 import type { TlsIdentity } from "./client-certificate.ts";
-import { abortable } from "./deadline.ts";
+import { abortable, type Cancellation } from "./deadline.ts";
 import { systemCodeOf } from "./failures.ts";
 import { matchesFingerprint } from "./fingerprint.ts";
 import { hasKeyStore, readSystemRoots } from "./system-roots.ts";
@@ -22,7 +22,7 @@ export interface Peer {
 export interface HandshakeOptions {
   /** The server meant: decides the name asked for and checked, wherever `raw` leads. */
   readonly authority: Authority;
-  readonly signal: AbortSignal;
+  readonly signal: Cancellation;
 }
 
 /** Opens a new raw connection to the server; a pin of an authority may take a second one. */
