@@ -15,10 +15,13 @@ type Context = Omit<VapiErrorContext, "door" | "what">;
 /** Requests of vAPI's REST to one server, and what their failures are called. */
 export class RestWire {
   readonly base: URL;
+  /** Of `base`: a getter of URL makes it anew each time. */
+  readonly #origin: string;
   readonly #transport: DoorTransport;
 
   constructor(base: URL, transport: DoorTransport) {
     this.base = base;
+    this.#origin = base.origin;
     this.#transport = transport;
   }
 
@@ -28,14 +31,14 @@ export class RestWire {
     request: TransportRequest,
     secrets: readonly string[],
   ): Promise<TransportResponse> {
-    const url = `${this.base.origin}${target}`;
+    const url = `${this.#origin}${target}`;
     const headers = { accept: "application/json", "x-request-id": randomUUID(), ...request.headers };
     try {
       return await this.#transport.request(url, { ...request, headers });
     } catch (error) {
       const path = target.replace(/\?.*$/s, "");
       const operation = `${request.method} ${path}`;
-      redactError(error, secrets, { operation, url: `${this.base.origin}${path}` });
+      redactError(error, secrets, { operation, url: `${this.#origin}${path}` });
       throw error;
     }
   }
