@@ -1,5 +1,5 @@
 // `npm start`: the main job end to end, on simulated vCenters: discover a linked group of three, get a token from it,
-// verify the token and show what it says.
+// verify the token, show what it says, and make a call in a session that is ended after it.
 import { spawn } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -17,11 +17,13 @@ try {
   const token = join(folder, "token.xml");
   await writeFile(password, user.password, { mode: 0o600 });
   const at = [`${server.host}:${server.port}`, "--ca", simulator.caFile];
+  const login = ["--user", user.username, "--password-file", password];
   const steps = [
     ["discover", ...at],
-    ["token", "issue", ...at, "--user", user.username, "--password-file", password, "--out", token],
+    ["token", "issue", ...at, ...login, "--out", token],
     ["token", "verify", token, "--anchor", simulator.stsSigningCaFile],
     ["token", "inspect", token],
+    ["api", "GET", "/api/vcenter/vm", "--server", ...at, ...login, "-o", "json"],
   ];
   for (const step of steps) {
     process.exitCode = await run(step);

@@ -22,23 +22,25 @@ export interface CommandContext {
   /** Positionals after the command's own words. */
   readonly positionals: readonly string[];
   readonly env: Environment;
+  /** The version of this program. */
+  readonly version: string;
   /** Opens stdin, which is left alone by commands that do not read it. */
   readonly stdin: () => NodeJS.ReadableStream;
   /** Writes to stdout, which carries the result and nothing else. */
   readonly out: (data: string | Uint8Array) => void;
-  /** Resolves when all that was written to stdout is out; rejects when it could not be written. */
+  /** Resolves when all that was written to stdout is out; rejects, with an OutputError, when it could not be. */
   readonly written: () => Promise<void>;
   /** Writes to stderr. */
   readonly err: (text: string) => void;
   readonly spinner: Spinner;
   /** Columns of the terminal that stdout is; undefined when it is piped. */
   readonly columns: number | undefined;
-  /** Fires on SIGINT and SIGTERM. */
+  /** Fires on SIGINT, SIGTERM, SIGHUP and SIGQUIT, and when stdout takes nothing any more. */
   readonly signal: AbortSignal;
   /**
    * Runs a program to its end. Signals go to it meanwhile, and interrupt nothing here.
    *
-   * @throws what the system says of a program that cannot be started.
+   * @throws what the system says of a program that cannot be started; the reason of `signal` when that has fired.
    */
   readonly runChild: (program: ChildProgram) => Promise<ChildEnd>;
 }

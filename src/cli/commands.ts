@@ -187,7 +187,7 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: "log in and hand the session over: it stays open until session logout",
     example: "vsso session login vc01.corp.example --user administrator@vsphere.local -o env",
     notes:
-      'The session is not ended by this command. -o id prints the ID of the vAPI side alone; -o env prints lines for eval "$(vsso session login -o env)", after which other commands work in the session, until vsso session logout. --clone prints a ticket instead, for --ticket.',
+      'The session is not ended by this command. -o id prints the ID of the vAPI side alone; -o env prints lines for eval "$(vsso session login -o env)", after which other commands work in the session, until vsso session logout. --clone prints a ticket instead, for --ticket, which is good as long as the session that it is of; -o json prints both.',
     options: ["clone", "ticket", "as"],
     formats: ["table", "json", "id", "env"],
     most: 1,
@@ -283,7 +283,7 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: "run CMD with a session in its environment, for vsso, govc and others; log out after",
     example: "vsso exec --server vc01.corp.example -- govc ls",
     notes:
-      "CMD finds the session in VSSO_SERVER, VSSO_SESSION_ID, VMWARE_API_SESSION_ID and VSSO_VIM_SESSION_ID, and govc in GOVC_URL and a private GOVMOMI_HOME; passwords and keys are not handed on. Signals go to CMD, and vsso ends as CMD does: with its exit code, or 128+n on signal n.",
+      "CMD finds the session in VSSO_SERVER, VSSO_SESSION_ID, VMWARE_API_SESSION_ID and VSSO_VIM_SESSION_ID, and govc in GOVC_URL and a private GOVMOMI_HOME; passwords, keys and --resolve are not handed on. Signals go to CMD, and vsso ends as CMD does: with its exit code, or 128+n on signal n. Its files are in a folder of TMPDIR while it runs.",
     options: [],
     formats: ["text", "json"],
     least: 1,

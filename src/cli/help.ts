@@ -47,12 +47,18 @@ vsso ${name} SUBCOMMAND --help tells more of one.
 /** Help of one command. */
 export function commandHelp(entry: CommandEntry): string {
   const sections = [wrap(`vsso ${entry.name} - ${entry.summary}`, 2), `Usage: ${usageOf(entry)}`];
-  const formats = entry.formats.join(" or ");
+  const formats = formatsOf(entry);
   if (entry.options.length > 0) sections.push(`Options:\n${optionLines(entry.options, formats)}`);
   sections.push(`Common options:\n${optionLines(COMMON_OPTIONS, formats)}`);
   if (entry.notes !== undefined) sections.push(wrap(entry.notes, 0));
   sections.push(`Example:\n  ${entry.example}`);
   return `${sections.join("\n\n")}\n`;
+}
+
+/** `table, json, id or env`. */
+function formatsOf({ formats, runsProgram }: CommandEntry): string {
+  const words = formats.join(", ").replace(/, (?=[^,]*$)/, " or ");
+  return runsProgram ? `${words}, of errors of vsso itself` : words;
 }
 
 /** Behind the first word of another program, options are that program's. */

@@ -1,6 +1,9 @@
 import { setFlagsFromString } from "node:v8";
 import { EXIT } from "./exit-code.ts";
+import { StandardOutput } from "./output/standard-output.ts";
 import { run } from "./run.ts";
+import { Signals } from "./signals.ts";
+import { isInForeground } from "./terminal.ts";
 
 /** Set by the build, from package.json. */
 declare const VSSO_VERSION: string;
@@ -10,25 +13,17 @@ declare const VSSO_VERSION: string;
 setFlagsFromString("--liftoff-only");
 
 /** The one place that touches the process: arguments, environment, streams, signals and the exit code. */
-const interrupt = new AbortController();
-/** Takes signals in the place of the interrupt, while a program runs that they are for. */
-let takeSignal: ((signal: NodeJS.Signals) => void) | undefined;
-for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-  process.on(signal, () => {
-    if (takeSignal) return takeSignal(signal);
-    // A second signal means now.
-    if (interrupt.signal.aborted) process.exit(EXIT.interrupted);
-    interrupt.abort(new Error(`stopped by ${signal}`));
-  });
-}
-// The reader of a pipe may leave early, as `head` does: that ends the command, and is no failure.
-let stdoutFailure: NodeJS.ErrnoException | undefined;
-process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  stdoutFailure ??= error;
-  interrupt.abort(new Error("stdout takes nothing any more", { cause: error }));
+const signals = new Signals(process, {
+  exit: () => process.exit(EXIT.interrupted),
+  now: () => process.uptime() * 1000,
 });
-/** Ends with what was last written to stdout, and so with all before it. */
-let written = Promise.resolve();
+const { interrupt } = signals;
+// The reader of a pipe may leave early, as `head` does: that ends the command, and is no failure.
+let readerLeft = false;
+const output = new StandardOutput(process.stdout, (error) => {
+  readerLeft ||= error.readerLeft;
+  signals.stop(error);
+});
 process.stderr.on("error", () => undefined);
 
 run({
@@ -36,13 +31,8 @@ run({
   version: VSSO_VERSION,
   env: process.env,
   stdin: () => process.stdin,
-  out: (data) => {
-    written = new Promise((resolve, reject) => {
-      process.stdout.write(data, (error) => (error ? reject(error) : resolve()));
-    });
-    written.catch(() => undefined);
-  },
-  written: () => written,
+  out: (data) => output.write(data),
+  written: () => output.written(),
   err: (text) => process.stderr.write(text),
   terminal: {
     isTTY: process.stderr.isTTY === true && process.env.TERM !== "dumb",
@@ -50,29 +40,14 @@ run({
   },
   // A terminal that does not know its width says 0.
   columns: (process.stdout.isTTY && process.stdout.columns) || undefined,
-  signal: interrupt.signal,
+  signal: interrupt,
   runChild: async (program) => {
     const { ChildProcess } = await import("./child.ts");
-    const child = new ChildProcess(program, {
-      stdio: "inherit",
-      onTerminal: process.stdin.isTTY || process.stdout.isTTY || process.stderr.isTTY,
-    });
-    takeSignal = (signal) => child.take(signal);
-    try {
-      return await child.ended;
-    } finally {
-      takeSignal = undefined;
-    }
+    const child = new ChildProcess(program, { stdio: "inherit", isInForeground, signal: interrupt });
+    return signals.during((signal) => child.take(signal), child.ended);
   },
 }).then((code) => {
-  process.exitCode = exitCodeAfter(code);
+  process.exitCode = readerLeft && code === EXIT.interrupted ? EXIT.done : code;
   // A name that is still being resolved cannot be called off, but need not be waited for.
-  if (interrupt.signal.aborted) process.exit();
+  if (interrupt.aborted) process.exit();
 });
-
-/** A reader that left wants no more, which is no failure; anything else that keeps the result back is one. */
-function exitCodeAfter(code: number): number {
-  if (stdoutFailure === undefined) return code;
-  if (stdoutFailure.code !== "EPIPE") return EXIT.refused;
-  return code === EXIT.interrupted ? EXIT.done : code;
-}

@@ -43,7 +43,7 @@ export async function withTransports<T>(
   context: CommandContext,
   work: (createTransport: TransportFactory) => Promise<T>,
 ): Promise<T> {
-  const { flags, err } = context;
+  const { flags, err, version } = context;
   const trace = flags.trace === undefined ? undefined : await openTrace(flags.trace);
   const onWarning = warnOnce(context);
   const listeners = ["retry", "rewrite", "token", "session"].map((name) => ({
@@ -53,7 +53,7 @@ export async function withTransports<T>(
   if (flags.verbose) for (const { channel, listener } of listeners) subscribe(channel, listener);
   try {
     return await work((options) => {
-      const transport = new Transport({ ...options, onWarning });
+      const transport = new Transport({ ...options, onWarning, userAgent: `vsso/${version}` });
       if (!trace) return transport;
       return { ...trace.of(transport), [Symbol.asyncDispose]: () => transport.close() };
     });

@@ -6,13 +6,14 @@ import { EXIT, exitCodeOf } from "./exit-code.ts";
 import { checkStdin } from "./input.ts";
 import { COMMON_OPTIONS, type Flags, OPTIONS, type OptionName } from "./options.ts";
 import { formatError } from "./output/error.ts";
+import { OutputError } from "./output/output-error.ts";
 import { Spinner } from "./output/spinner.ts";
+import { outputFailureOf } from "./signals.ts";
 import { nearest, UsageError } from "./usage.ts";
 
 /** The process, as far as the command line uses it. */
 export interface Host extends Omit<CommandContext, "flags" | "positionals" | "spinner"> {
   readonly argv: readonly string[];
-  readonly version: string;
   /** Stderr as a terminal, for what is shown while work is under way; nothing is shown where it is none. */
   readonly terminal: { readonly isTTY: boolean; write(text: string): unknown };
 }
@@ -30,8 +31,15 @@ export async function run(host: Host): Promise<number> {
     host.err(text);
   };
   try {
-    return await dispatch({ ...host, argv, err, spinner }, program);
+    const code = await dispatch({ ...host, argv, err, spinner }, program);
+    await allWritten(host);
+    return code;
   } catch (error) {
+    const failure = outputFailureOf(host.signal);
+    if (failure) {
+      err(formatError(failure, json));
+      return exitCodeOf(failure);
+    }
     if (host.signal.aborted) {
       // Whoever interrupts at a terminal knows; a program that reads JSON is told.
       if (json) err(formatError(new AbortedError("interrupted", { cause: host.signal.reason }), true));
@@ -40,6 +48,25 @@ export async function run(host: Host): Promise<number> {
     err(formatError(error, json));
     return exitCodeOf(error);
   }
+}
+
+/** Waits until the result is out, or nobody wants it any more. */
+async function allWritten({ written, signal }: Host): Promise<void> {
+  let stop: () => void = () => undefined;
+  const stopped = new Promise<void>((resolve) => {
+    stop = resolve;
+  });
+  signal.addEventListener("abort", stop);
+  if (signal.aborted) stop();
+  try {
+    await Promise.race([written(), stopped]);
+  } catch (error) {
+    if (!(error instanceof OutputError && error.readerLeft)) throw error;
+  } finally {
+    signal.removeEventListener("abort", stop);
+  }
+  const failure = outputFailureOf(signal);
+  if (failure) throw failure;
 }
 
 async function dispatch(

@@ -18,8 +18,15 @@ import { UsageError } from "./usage.ts";
 
 /** Who a command works as: the session of somebody else, or whoever logs in. */
 export type SessionIdentity =
-  | { readonly kind: "session"; readonly ids: AdoptedSessions }
+  | {
+      readonly kind: "session";
+      readonly ids: AdoptedSessions;
+      /** The variable that it is from; absent for an option. */
+      readonly variable?: string | undefined;
+    }
   | { readonly kind: "login"; readonly credential: SessionCredential };
+
+type SideSessions = Exclude<AdoptedSessions, { readonly sessionId: string }>;
 
 type Reading = Pick<CommandContext, "flags" | "env">;
 
@@ -35,12 +42,13 @@ const JWT = /^eyJ[\w-]+\.[\w-]+\.[\w-]+$/;
  *
  * @param word The server as a word of the command line.
  */
-export function environmentSession(context: Reading, word: string | undefined): AdoptedSessions | undefined {
+export function environmentSession(context: Reading, word: string | undefined): SessionIdentity | undefined {
   const ids = idsOf(context);
-  return ids && isOwnServer(context, word) ? ids : undefined;
+  if (!ids || !isOwnServer(context, word)) return undefined;
+  return { kind: "session", ids, variable: "vapi" in ids ? "VSSO_SESSION_ID" : "VSSO_VIM_SESSION_ID" };
 }
 
-function idsOf({ env }: Reading): AdoptedSessions | undefined {
+function idsOf({ env }: Reading): SideSessions | undefined {
   const { VSSO_SESSION_ID: vapi, VSSO_VIM_SESSION_ID: vim } = env;
   if (!vapi && !vim) return undefined;
   return { ...(vapi && { vapi }), ...(vim && { vim }) };
@@ -73,8 +81,8 @@ export async function readSessionIdentity(
 ): Promise<SessionIdentity> {
   const { flags } = context;
   const named = WHO.some((name) => flags[name] !== undefined);
-  const ids = named ? undefined : environmentSession(context, word);
-  if (ids) return { kind: "session", ids };
+  const session = named ? undefined : environmentSession(context, word);
+  if (session) return session;
   return { kind: "login", credential: await readSessionCredential(context, word) };
 }
 
@@ -154,8 +162,8 @@ export async function readNamedSession(
 ): Promise<SessionIdentity> {
   const given = await readGivenSession(context);
   if (given) return given;
-  const ids = environmentSession(context, word);
-  if (ids) return { kind: "session", ids };
+  const session = environmentSession(context, word);
+  if (session) return session;
   throw new UsageError(
     `no session is named${withheldSessionNote(context, word)}`,
     "give it as --id ID, as --id - for stdin, or in VSSO_SESSION_ID beside VSSO_SERVER",

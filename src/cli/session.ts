@@ -1,5 +1,6 @@
 import type { VCenter as Server } from "../index.ts";
 import { LookupService, VCenter } from "../index.ts";
+import { adoptSession, withHint } from "./adopt.ts";
 import type { CommandContext } from "./command.ts";
 import type { Connection } from "./connection.ts";
 import { printable } from "./output/text.ts";
@@ -24,6 +25,8 @@ export interface OpenSession {
 
 export interface SessionRequest {
   readonly open: SideToOpen;
+  /** Whether one of two sessions that were made elsewhere will do, where the other has ended. */
+  readonly partly?: boolean;
   /** Keeps the session alive while `work` runs, however little it asks. */
   readonly keepAlive?: boolean;
   /** Finds out who the command works as; default `readSessionIdentity`. */
@@ -50,6 +53,9 @@ export async function withSession<T>(
     const vc = await openSession(context, { connection, transport: recorded, identity }, request);
     try {
       return await work({ vc, connection, transport, replies });
+    } catch (error) {
+      // It may have ended in between.
+      throw identity.kind === "session" ? withHint(error, identity.variable) : error;
     } finally {
       await endSession(context, vc);
     }
@@ -80,7 +86,7 @@ export async function openSession(
     readonly transport: CommandTransport;
     readonly identity: SessionIdentity;
   },
-  { open, keepAlive = false }: SessionRequest,
+  { open, partly, keepAlive = false }: SessionRequest,
 ): Promise<Server> {
   const { connection, transport, identity } = source;
   const { server } = connection;
@@ -92,7 +98,7 @@ export async function openSession(
     signal: context.signal,
   };
   return context.spinner.during(`logging in at ${server}`, async () => {
-    if (identity.kind === "session") return VCenter.adopt(server, identity.ids, options);
+    if (identity.kind === "session") return adoptSession(server, identity, { ...options, partly });
     const { credential } = identity;
     const { "sso-domain": ssoDomain, "lookup-url": lookupUrl } = context.flags;
     const sts =

@@ -43,6 +43,8 @@ export interface TransportOptions extends RouteOptions {
   readonly maxResponseBytes?: number;
   /** Connections to one server at a time; further requests wait. Default 6. */
   readonly maxConnections?: number;
+  /** What requests say they are from, where they have no such header of their own. Default `vsphere-sso`. */
+  readonly userAgent?: string | undefined;
   /** Told once of each thing that weakens trust: `insecure`, a SHA-1 fingerprint, http where trust was given. */
   readonly onWarning?: (message: string) => void;
 }
@@ -85,6 +87,7 @@ export class Transport implements AsyncDisposable {
       | "maxConnections"
     >
   >;
+  readonly #userAgent: string;
   readonly #retry: Required<RetryOptions>;
   readonly #dialer: Dialer;
   readonly #verifier: Verifier;
@@ -106,6 +109,7 @@ export class Transport implements AsyncDisposable {
       maxResponseBytes: checkCount("maxResponseBytes", options.maxResponseBytes ?? 64 * 1024 * 1024),
       maxConnections: checkCount("maxConnections", options.maxConnections ?? 6),
     };
+    this.#userAgent = checkUserAgent(options.userAgent ?? "vsphere-sso");
     this.#retry = resolveRetry(options.retry);
     this.#dialer = new Dialer(options, options.trust?.ca);
     const { trust, onWarning, clientCertificate } = options;
@@ -137,7 +141,11 @@ export class Transport implements AsyncDisposable {
     try {
       const { method, body } = request;
       const path = `${pathname}${search}`;
-      const headers = { "accept-encoding": "identity", ...lowerCaseNames(request.headers) };
+      const headers = {
+        "accept-encoding": "identity",
+        "user-agent": this.#userAgent,
+        ...lowerCaseNames(request.headers),
+      };
       const shown = `${origin}${pathname}`;
       const options = { ...this.#options, host, url: shown, signal: call.signal };
       const pool = this.#poolFor(origin, authority, secure);
@@ -311,6 +319,11 @@ async function promised<T>(make: () => T | Promise<T>): Promise<T> {
 
 function lowerCaseNames(headers: Readonly<Record<string, string>> = {}): Record<string, string> {
   return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
+}
+
+function checkUserAgent(value: string): string {
+  if (/^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(value)) return value;
+  throw new InvalidArgumentError("userAgent must be visible ASCII, as my-program/1.0");
 }
 
 function checkCount(name: string, value: number): number {

@@ -28,6 +28,11 @@ export class BridgeSide {
     return this.#doors[0];
   }
 
+  /** What the door that leads sends now. */
+  get sessionId(): string | undefined {
+    return this.#lead.sessionId;
+  }
+
   /** Makes a session. It cannot be called off: one that the server makes has to be known here, or nobody ends it. */
   async login(credential: DoorCredential): Promise<string> {
     const id = await this.#lead.login(credential);
@@ -40,14 +45,17 @@ export class BridgeSide {
     return this.#lead.current({ signal });
   }
 
-  /** Whether the server knows a session here, by a call that needs one. The doors have its ID then, and else none. */
-  async takes(id: string, signal: AbortSignal): Promise<boolean> {
+  /**
+   * Whether the server knows a session here, by a call that needs one: gives its ID, which may be another by then, and
+   * undefined where it does not. The doors have the ID then, and else none.
+   */
+  async takes(id: string, signal: AbortSignal): Promise<string | undefined> {
     this.#lead.adopt(id);
-    let taken = false;
+    let taken: string | undefined;
     try {
-      taken = (await this.current(signal)) !== null;
+      if ((await this.current(signal)) !== null) taken = this.sessionId ?? id;
     } finally {
-      if (taken) this.hand(id);
+      if (taken !== undefined) this.hand(taken);
       else await this.forget();
     }
     return taken;
@@ -56,6 +64,11 @@ export class BridgeSide {
   /** Gives the doors an ID to use. */
   hand(id: string): void {
     for (const door of this.#doors) if (door.sessionId !== id) door.adopt(id);
+  }
+
+  /** Gives it to those that have none, as after an answer that removed its cookie. */
+  restore(id: string): void {
+    for (const door of this.#doors) if (door.sessionId === undefined) door.adopt(id);
   }
 
   /** Takes the ID from the doors; nothing is ended. */
@@ -67,11 +80,10 @@ export class BridgeSide {
     }
   }
 
-  /** Ends the session held, wherever it was made. */
-  async end(signal: AbortSignal): Promise<void> {
+  /** Ends a session, wherever it was made and whatever the doors have. */
+  async end(id: string, signal: AbortSignal): Promise<void> {
     const lead = this.#lead;
-    if (lead.sessionId === undefined) return;
-    lead.adopt(lead.sessionId, { owned: true });
+    lead.adopt(id, { owned: true });
     await lead.logout({ signal });
   }
 
@@ -80,10 +92,13 @@ export class BridgeSide {
     return sessionEvent({ host: this.#host, operation, side: this.name, door: this.#lead.door, user });
   }
 
-  notAuthenticated(why: string): VsphereSsoError {
+  notAuthenticated(
+    why: string,
+    hint = "give a credential, or the ID of a session that is alive at this side",
+  ): VsphereSsoError {
     const { door } = this.#lead;
     const message = `Not authenticated at ${this.#host} (${door}): ${why}`;
-    const details = { door, hint: "give a credential, or the ID of a session that is alive at this side" };
+    const details = { door, hint };
     return this.name === "vapi"
       ? new VapiError("NOT_AUTHENTICATED", message, { ...details, errorType: "UNAUTHENTICATED" })
       : new VimFaultError("NOT_AUTHENTICATED", message, {

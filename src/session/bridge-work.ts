@@ -63,10 +63,14 @@ export class BridgeWork {
     await waitFor(flight, [signal, this.closing]);
   }
 
-  /** Closes, and waits for what is under way, at most so long. */
-  async close(reason: Error, timeoutMs: number): Promise<void> {
+  /** Closes, and waits for what is under way, at most so long. @returns whether that came to its end. */
+  async close(reason: Error, timeoutMs: number): Promise<boolean> {
     this.#closing.abort(reason);
-    await this.within(timeoutMs, (signal) => waitFor(this.#last, [signal])).catch(() => undefined);
+    const done = this.within(timeoutMs, (signal) => waitFor(this.#last, [signal]));
+    return done.then(
+      () => true,
+      () => false,
+    );
   }
 
   /** Runs work with a signal that fires with a TimeoutError. */

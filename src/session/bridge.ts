@@ -1,18 +1,14 @@
-import { AbortedError, UnsupportedError, type VsphereSsoError } from "../errors.ts";
+import { AbortedError, TimeoutError } from "../errors.ts";
+import { HeldSessions, SIDES } from "./bridge-held.ts";
+import { type GivenSessions, IMPERSONATED, type ServerFacts, SessionOpener } from "./bridge-opening.ts";
 import type { BridgeSide } from "./bridge-side.ts";
 import { BridgeWork } from "./bridge-work.ts";
 import type { SessionInfo } from "./door.ts";
-import { isRefusal, type Principal } from "./principal.ts";
+import { type Principal, sameCredential } from "./principal.ts";
 import { RefusalMemory } from "./refusal-memory.ts";
 import type { SessionSide } from "./session-event.ts";
 import { ShareDecision, type ShareDecisions, type SharePolicy } from "./share-decision.ts";
-
-/** What the bridge has to know of a server; `about` of its service content has it. */
-export interface ServerFacts {
-  /** `VirtualCenter`, or `HostAgent` for an ESXi host. */
-  readonly apiType: string;
-  readonly apiVersion: string;
-}
+import { waitFor } from "./wait.ts";
 
 export interface BridgeOptions {
   /** `host:port`. */
@@ -29,19 +25,11 @@ export interface BridgeOptions {
   readonly now?: (() => number) | undefined;
 }
 
-/** A session that is in use, at one side or at both. */
-interface Held {
-  id: string;
-  /** Made here, and so ended here, unless it was handed over. */
-  owned: boolean;
-  /** The side that it was made, or first taken, at. */
-  readonly origin: SessionSide;
-}
-
-/** IDs that somebody else gives; `any` is one of either side. */
-export type GivenSessions = { readonly [Name in SessionSide | "any"]?: string | undefined };
-
-const SIDES = ["vapi", "vim"] as const;
+/** What to do about a call that was refused while its session is alive. */
+const ALIVE =
+  "the session is alive, so that it was not renewed: what was called refuses its user, or wants to be authenticated to in another way";
+/** What to do when a session has ended, and is not renewed. */
+const ELSEWHERE = "the session was made elsewhere and has ended: make another there, or give a credential";
 
 /**
  * The sessions of one server: makes as few as it can, finds out whether one serves both sides, renews them, and ends
@@ -50,37 +38,46 @@ const SIDES = ["vapi", "vim"] as const;
  */
 export class SessionBridge {
   readonly #options: BridgeOptions;
-  readonly #sides: BridgeOptions["sides"];
   readonly #now: () => number;
   readonly #work: BridgeWork;
-  readonly #share: ShareDecision;
-  readonly #refusals: RefusalMemory;
-  readonly #held: Record<SessionSide, Held | undefined> = { vapi: undefined, vim: undefined };
-  #principal: Principal | undefined;
-  #facts: Promise<ServerFacts> | undefined;
+  readonly #held: HeldSessions;
+  readonly #opener: SessionOpener;
+  /** Refused calls that are looked into, by the session they had. */
+  readonly #recoveries: Partial<Record<SessionSide, { stale: string; done: Promise<string | undefined> }>> =
+    {};
+  #relogin: { readonly principal: Principal | undefined; readonly done: Promise<void> } | undefined;
   #usedAt: number;
+  #uses = 0;
 
   constructor(options: BridgeOptions) {
-    const { host, share: policy, decisions } = options;
+    const { host, sides, about, principal, share: policy, decisions } = options;
     this.#options = options;
-    this.#sides = options.sides;
-    this.#principal = options.principal;
     this.#now = options.now ?? (() => process.uptime() * 1000);
     this.#work = new BridgeWork(host);
-    this.#share = new ShareDecision({ host, policy, decisions });
-    this.#refusals = new RefusalMemory(this.#now);
+    this.#held = new HeldSessions(sides, () => this.user);
+    this.#opener = new SessionOpener({
+      host,
+      sides,
+      about,
+      principal,
+      held: this.#held,
+      work: this.#work,
+      share: new ShareDecision({ host, policy, decisions }),
+      refusals: new RefusalMemory(this.#now),
+      uses: () => this.#uses,
+    });
     this.#usedAt = this.#now();
   }
 
   /** Whether one session serves both sides; undefined until it was found out. */
   get shared(): boolean | undefined {
-    const { vapi, vim } = this.#held;
-    return vapi && vim ? vapi === vim : this.#share.shared;
+    const [vapi, vim] = SIDES.map((side) => this.#held.at(side));
+    return vapi && vim ? vapi === vim : this.#opener.share.shared;
   }
 
   /** Whether there is a credential to make another session with. */
   get canRenew(): boolean {
-    return this.#principal !== undefined;
+    return this.#opener.principal !== undefined;
   }
 
   get closed(): boolean {
@@ -94,33 +91,22 @@ export class SessionBridge {
 
   /** Whose sessions are made, where the credential tells. */
   get user(): string | undefined {
-    return this.#principal?.user;
+    return this.#opener.principal?.user;
   }
 
   /** The session of a side, whatever is under way; null where there is none. */
   held(side: SessionSide): { readonly id: string; readonly owned: boolean } | null {
-    const held = this.#held[side];
+    const held = this.#held.at(side);
     return held ? { id: held.id, owned: held.owned } : null;
   }
 
   /** The ID to call with now; undefined where one has to wait for a session. */
   use(side: SessionSide): string | undefined {
     if (this.closed) return undefined;
+    this.#uses++;
     this.#usedAt = this.#now();
     this.#options.onUse?.();
-    return this.#work.isBusy(side) ? undefined : this.#held[side]?.id;
-  }
-
-  /** What the server is. Asked once; a failure is not remembered. */
-  facts(): Promise<ServerFacts> {
-    if (this.#facts === undefined) {
-      const facts = this.#options.about(this.#work.closing);
-      this.#facts = facts;
-      facts.catch(() => {
-        this.#facts = undefined;
-      });
-    }
-    return this.#facts;
+    return this.#work.isBusy(side) ? undefined : this.#held.use(side);
   }
 
   /**
@@ -134,13 +120,13 @@ export class SessionBridge {
     this.#work.requireOpen();
     await this.#work.join(side, signal);
     const isFresh = (): boolean => {
-      const held = this.#held[side];
+      const held = this.#held.at(side);
       return held !== undefined && held.id !== stale;
     };
     if (isFresh()) return;
     const enter = async (): Promise<void> => {
       // Another side's renewal may have come before.
-      if (!isFresh()) await this.#enter(side);
+      if (!isFresh()) await this.#opener.enter(side);
     };
     await this.#work.run([side], enter, signal);
   }
@@ -151,248 +137,140 @@ export class SessionBridge {
    * @throws VapiError or VimFaultError `NOT_AUTHENTICATED` for one that the server does not know.
    */
   async adopt(given: GivenSessions, signal?: AbortSignal): Promise<void> {
-    await this.#work.run(SIDES, () => this.#adopt(given), signal);
+    await this.#work.run(SIDES, () => this.#opener.adopt(given), signal);
   }
 
-  /** Makes the sessions anew, with another credential where one is given, and forgets what was refused. */
+  /**
+   * To be told that a call was refused for want of a session. Whether the session is alive is asked, once for all who
+   * come with it; only where it is not, it is renewed.
+   *
+   * @returns undefined when there is another session to call with; else why there is none, as advice.
+   * @throws as `ready`, and what the question threw.
+   */
+  recover(side: SessionSide, stale: string, signal?: AbortSignal): Promise<string | undefined> {
+    let recovery = this.#recoveries[side];
+    if (recovery?.stale !== stale) {
+      const done = this.#recover(side, stale);
+      recovery = { stale, done };
+      this.#recoveries[side] = recovery;
+      const end = (): void => {
+        if (this.#recoveries[side]?.done === done) delete this.#recoveries[side];
+      };
+      done.then(end, end);
+    }
+    return waitFor(recovery.done, [signal, this.#work.closing]);
+  }
+
+  /**
+   * Makes the sessions anew, with another credential where one is given, and forgets what was refused. Who asks for
+   * the same while that is under way joins it: a credential is presented once.
+   */
   async relogin(principal?: Principal, signal?: AbortSignal): Promise<void> {
     this.#work.requireOpen();
-    const renew = async (): Promise<void> => {
-      if (principal) this.#principal = principal;
-      else this.#principal?.reset();
-      const open = SIDES.filter((side) => this.#held[side] !== undefined);
-      const [first = "vapi", ...more] = open;
-      if (this.#principal === undefined) throw this.#withoutCredential(first);
-      this.#refusals.forget();
-      // The old ones first, for a server may have no room for more. That they cannot be ended stops nobody.
-      await this.#endAll(this.#work.closing);
-      for (const side of [first, ...more]) await this.#enter(side);
+    const pending = this.#relogin;
+    const wanted = principal ?? pending?.principal ?? this.#opener.principal;
+    if (pending?.principal && wanted && sameCredential(pending.principal, wanted)) {
+      return waitFor(pending.done, [signal, this.#work.closing]);
+    }
+    const known = this.#opener.refusals.refusals;
+    const done = this.#work.run(SIDES, () => this.#reopen(principal, known), undefined);
+    const relogin = { principal: wanted, done };
+    this.#relogin = relogin;
+    const end = (): void => {
+      if (this.#relogin === relogin) this.#relogin = undefined;
     };
-    await this.#work.run(SIDES, renew, signal);
+    done.then(end, end);
+    await waitFor(done, [signal, this.#work.closing]);
   }
 
   /** What the server knows of a side's session, by a call; null for none, and where it is not known any more. */
   async check(side: SessionSide, signal?: AbortSignal): Promise<SessionInfo | null> {
     this.#work.requireOpen();
-    return this.#held[side] === undefined ? null : this.#sides[side].current(signal);
+    return this.#held.ask(side, signal);
   }
 
   /** To be told that a door was given another ID for the session it used. */
   replaced(side: SessionSide, old: string, id: string): void {
-    const held = this.#held[side];
-    if (held?.id !== old) return;
-    held.id = id;
-    for (const each of SIDES) if (this.#held[each] === held) this.#sides[each].hand(id);
+    this.#held.replaced(side, old, id);
+  }
+
+  /**
+   * To be told that a session was turned into another user's.
+   *
+   * @param before the ID it had.
+   * @param after the ID it has; another one is that of a session that was made by this.
+   */
+  impersonated(side: SessionSide, before: string | undefined, after: string | undefined): void {
+    const held = this.#held.at(side);
+    if (held === undefined || (held.id !== before && held.id !== after)) return;
+    held.impersonated = true;
+    if (before !== after) held.owned = true;
   }
 
   /** Leaves the sessions to somebody else, who ends them. */
   handOver(): void {
-    for (const side of SIDES) {
-      const held = this.#held[side];
-      if (held) held.owned = false;
-    }
+    this.#held.handOver();
   }
 
   /**
    * Ends every session that was made here, and lets nobody use the others any more. A login under way is waited for,
-   * and its session ended too.
+   * and its session ended too, when it comes later as well.
    *
    * @param timeoutMs for the one, and for the other.
-   * @throws what the first logout that failed threw, after all were tried; TimeoutError.
+   * @throws what the first logout that failed threw, after all were tried; TimeoutError, also for a login that is
+   *   still under way.
    */
   async end(timeoutMs: number): Promise<void> {
+    const { host } = this.#options;
     const hint = "connect anew, or close later";
-    const closed = new AbortedError(`The sessions at ${this.#options.host} are closed`, { hint });
-    await this.#work.close(closed, timeoutMs);
-    await this.#work.within(timeoutMs, async (signal) => {
-      const [failure] = await this.#endAll(signal);
-      if (failure !== undefined) throw signal.aborted ? signal.reason : failure;
+    const closed = new AbortedError(`The sessions at ${host} are closed`, { hint });
+    const inTime = await this.#work.close(closed, timeoutMs);
+    if (!inTime) this.#opener.lateEndMs = timeoutMs;
+    const failure = await this.#work.within(timeoutMs, async (signal) => {
+      const [first] = await this.#held.endAll(signal);
+      return first !== undefined && signal.aborted ? signal.reason : first;
     });
+    if (!inTime) throw loginLeft(host, timeoutMs, failure);
+    if (failure !== undefined) throw failure;
   }
 
-  /** Gives a side a session in the place of what it has. */
-  async #enter(side: SessionSide): Promise<void> {
-    const stale = this.#held[side];
-    if (stale !== undefined) return this.#renew(side, stale);
-    const from = this.#held[otherOf(side)];
-    if (from === undefined) return this.#enterFirst(side);
-    await this.#requireSide(side);
-    if (!(await this.#takeOver(side, from))) await this.#login(side, "login");
-  }
-
-  /** What the server is, is asked while the login is under way. */
-  async #enterFirst(side: SessionSide): Promise<void> {
-    if (side === "vim") return this.#login("vim", "login");
-    if (await this.#enteredByVim("login")) return;
-    const [facts, login] = await Promise.allSettled([this.facts(), this.#login("vapi", "login")]);
-    if (facts.status === "fulfilled" && facts.value.apiType === "HostAgent") {
-      if (login.status === "rejected" && isRefusal(login.reason)) throw login.reason;
-      await this.#endAll(this.#work.closing);
-      throw this.#onlyVimSoap();
-    }
-    if (login.status === "rejected") throw login.reason;
-    if (facts.status === "rejected") throw facts.reason;
-  }
-
-  async #renew(side: SessionSide, stale: Held): Promise<void> {
-    if (this.#principal === undefined) throw this.#withoutCredential(side);
-    const other = otherOf(side);
-    if (this.#held[other] === stale) {
-      // Where only others have seen that it is shared, it may well be alive where it was made.
-      if (!this.#share.proven && stale.origin === other) this.#share.learn(false);
-      else await this.#forget(other);
-    }
-    await this.#forget(side);
-    if (side === "vapi" && this.#held.vim === undefined && (await this.#enteredByVim("relogin"))) return;
-    // Here, where it was refused; the other side tries the new one when it is used.
-    await this.#login(side, "relogin");
-  }
-
-  /** With a token that vAPI does not take: gives vAPI a session of VIM's, where these are likely to be shared. */
-  async #enteredByVim(operation: "login" | "relogin"): Promise<boolean> {
-    if (!this.#principal?.vimOnly) return false;
-    const { apiType } = await this.facts();
-    if (apiType === "HostAgent" || !(await this.#share.isLikely(async () => (await this.facts()).apiVersion)))
-      return false;
-    await this.#login("vim", operation);
-    const made = this.#held.vim;
-    return made !== undefined && this.#takeOver("vapi", made);
-  }
-
-  async #login(side: SessionSide, operation: "login" | "relogin"): Promise<void> {
-    const principal = this.#principal;
-    if (principal === undefined) throw this.#withoutCredential(side);
-    this.#refusals.check();
-    const publish = this.#sides[side].event(operation, principal.user);
-    try {
-      const given = await principal.obtain(this.#work.closing);
-      this.#work.requireOpen();
-      const id = await this.#sides[side].login(given).catch((error: unknown) => {
-        if (isRefusal(error)) principal.refused(given);
-        throw error;
-      });
-      this.#held[side] = { id, owned: true, origin: side };
-      publish();
-    } catch (error) {
-      publish({ error });
-      this.#refusals.note(error);
-      throw error;
-    }
+  async #recover(side: SessionSide, stale: string): Promise<string | undefined> {
     this.#work.requireOpen();
-  }
-
-  /** Uses the other side's session here, where the server takes it. */
-  async #takeOver(side: SessionSide, from: Held): Promise<boolean> {
-    const publish = this.#sides[side].event("share", this.user);
-    try {
-      const decision = await this.#share.decide(
-        async () => (await this.facts()).apiVersion,
-        () => this.#sides[side].takes(from.id, this.#work.closing),
-      );
-      if (decision === "untried") this.#sides[side].hand(from.id);
-      const shared = decision !== false;
-      if (shared) this.#held[side] = from;
-      publish({ shared });
-      return shared;
-    } catch (error) {
-      publish({ error });
-      throw error;
+    const isHeld = (): boolean => this.#held.at(side)?.id === stale;
+    if (isHeld() && !this.#work.isBusy(side)) {
+      const info = await this.#held.ask(side, this.#work.closing);
+      if (isHeld() && info !== null) return ALIVE;
+      if (isHeld() && this.#opener.principal === undefined) return ELSEWHERE;
+      if (isHeld() && this.#held.at(side)?.impersonated) return IMPERSONATED;
     }
+    await this.ready(side, stale);
+    return undefined;
   }
 
-  async #adopt(given: GivenSessions): Promise<void> {
-    for (const side of SIDES) {
-      const id = given[side];
-      if (id === undefined) continue;
-      await this.#requireSide(side);
-      if (!(await this.#adoptAt(side, id))) throw this.#unknownTo(side);
-    }
-    if (given.any === undefined) return;
-    const isHost = (await this.facts()).apiType === "HostAgent";
-    if (!isHost && (await this.#adoptAt("vapi", given.any))) return;
-    if (!(await this.#adoptAt("vim", given.any))) throw this.#unknownTo(isHost ? "vim" : "vapi");
-  }
-
-  async #adoptAt(side: SessionSide, id: string): Promise<boolean> {
-    if (!(await this.#sides[side].takes(id, this.#work.closing))) return false;
-    const other = this.#held[otherOf(side)];
-    const isShared = other?.id === id;
-    this.#held[side] = isShared ? other : { id, owned: false, origin: side };
-    if (isShared) this.#share.learn(true);
-    return true;
-  }
-
-  #unknownTo(side: SessionSide): VsphereSsoError {
-    return this.#sides[side].notAuthenticated("the server does not know the session that was given");
-  }
-
-  #withoutCredential(side: SessionSide): VsphereSsoError {
-    return this.#sides[side].notAuthenticated("there is no credential to log in with");
-  }
-
-  async #requireSide(side: SessionSide): Promise<void> {
-    if (side === "vapi" && (await this.facts()).apiType === "HostAgent") throw this.#onlyVimSoap();
-  }
-
-  #onlyVimSoap(): UnsupportedError {
-    return new UnsupportedError(`${this.#options.host} is an ESXi host: it has no vAPI sessions`, {
-      worksAt: "vim-soap",
-      hint: "use VIM over SOAP (vim-soap), or ask the vCenter that manages the host",
-    });
-  }
-
-  async #forget(side: SessionSide): Promise<void> {
-    this.#held[side] = undefined;
-    await this.#sides[side].forget();
-  }
-
-  /** Ends what was made here, all at once, and has the doors forget everything; gives what failed. */
-  async #endAll(signal: AbortSignal): Promise<unknown[]> {
-    const held = SIDES.map((side) => this.#held[side]);
-    const own = new Set(held.filter((session) => session?.owned));
-    const ended = await Promise.allSettled(
-      [...own].map((session) =>
-        this.#end(
-          SIDES.filter((_, index) => held[index] === session),
-          signal,
-        ),
-      ),
-    );
-    for (const side of SIDES) await this.#forget(side);
-    return ended.flatMap((result) => (result.status === "rejected" ? [result.reason as unknown] : []));
-  }
-
-  /**
-   * Ends one session: at the VIM side where it is known there, for that is where shared sessions live. At the other
-   * one only where that failed, or where the server still knows it there: no source says that it never does.
-   */
-  async #end(sides: readonly SessionSide[], signal: AbortSignal): Promise<void> {
-    const [first, second] = [...sides].reverse();
-    if (first === undefined) return;
-    try {
-      await this.#endAt(first, signal);
-    } catch (error) {
-      if (second === undefined) throw error;
-      await this.#endAt(second, signal);
-      return;
-    }
-    if (second === undefined) return;
-    const left = await this.#sides[second].current(signal).catch(() => null);
-    if (left !== null) await this.#endAt(second, signal);
-  }
-
-  async #endAt(side: SessionSide, signal: AbortSignal): Promise<void> {
-    const publish = this.#sides[side].event("logout", this.user);
-    try {
-      await this.#sides[side].end(signal);
-      publish();
-    } catch (error) {
-      publish({ error });
-      throw error;
-    }
+  /** @param known how many refusals there had been when this was asked for. */
+  async #reopen(principal: Principal | undefined, known: number): Promise<void> {
+    const open = SIDES.filter((side) => this.#held.at(side) !== undefined);
+    const [first = "vapi", ...more] = open;
+    const old = this.#opener.principal;
+    const wanted = principal ?? old;
+    if (wanted === undefined) throw this.#opener.withoutCredential(first);
+    // Who asked could not know of a refusal that came since.
+    const same = old !== undefined && sameCredential(old, wanted);
+    if (same && this.#opener.refusals.refusals !== known) this.#opener.refusals.check(first);
+    if (principal) this.#opener.principal = principal;
+    else wanted.reset();
+    this.#opener.refusals.forget();
+    // The old ones first, for a server may have no room for more. That they cannot be ended stops nobody.
+    await this.#held.endAll(this.#work.closing);
+    for (const side of [first, ...more]) await this.#opener.enter(side);
   }
 }
 
-function otherOf(side: SessionSide): SessionSide {
-  return side === "vapi" ? "vim" : "vapi";
+function loginLeft(host: string, timeoutMs: number, cause: unknown): TimeoutError {
+  return new TimeoutError(`A login at ${host} was still under way ${timeoutMs} ms after closing`, {
+    host,
+    phase: "total",
+    cause,
+    hint: "the session it makes is ended when its answer comes, if the connection is still there, and else by the server when it has idled; allow more time by closeTimeoutMs",
+  });
 }

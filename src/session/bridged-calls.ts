@@ -1,4 +1,4 @@
-import { VimFaultError } from "../errors.ts";
+import { InvalidArgumentError, VimFaultError } from "../errors.ts";
 import type { XmlElement } from "../xml/reader.ts";
 import type { SessionBridge } from "./bridge.ts";
 import type { CallOptions, SessionDoor } from "./door.ts";
@@ -56,6 +56,7 @@ export class BridgedVim extends VimCalls {
   constructor(bridge: SessionBridge, json: VimJson, requireVimJson: () => void) {
     super(async (request) => {
       requireVimJson();
+      if (request.type === "SessionManager") checkOperation(bridge, request.member);
       return guarded(bridge, {
         side: "vim",
         repeatable: request.repeatable ?? request.method === "GET",
@@ -91,13 +92,18 @@ export class BridgedSoap {
     return this.#soap.serviceContent(options);
   }
 
-  /** @see VimSoap.call */
-  call(
+  /**
+   * @see VimSoap.call
+   * @throws InvalidArgumentError for what logs in, impersonates or ends the session: that is `relogin`, `impersonateUser`
+   *   and `close`.
+   */
+  async call(
     operation: string,
     target: ManagedObjectReference,
     parameters?: SoapFields,
     options: SoapCallOptions = {},
   ): Promise<readonly XmlElement[]> {
+    checkOperation(this.#bridge, operation);
     const send = (): Promise<readonly XmlElement[]> =>
       this.#soap.call(operation, target, parameters, options);
     return this.#guarded(send, options, options.repeatable);
@@ -141,9 +147,27 @@ export class BridgedSoap {
     return this.#guarded(() => this.#soap.acquireCloneTicket(options), options);
   }
 
-  /** @see VimSoap.impersonateUser */
+  /**
+   * Turns the session into one of another user, also for vAPI where it is shared. When it has ended it is not renewed,
+   * for that would be in the name of the credential: calls fail with `NOT_AUTHENTICATED` until `relogin`.
+   *
+   * @see VimSoap.impersonateUser
+   */
   impersonateUser(userName: string, options: CallOptions = {}): Promise<UserSession> {
-    return this.#guarded(() => this.#soap.impersonateUser(userName, options), options);
+    const send = async (): Promise<UserSession> => {
+      const before = this.#soap.sessionId;
+      const tell = (): void => this.#bridge.impersonated("vim", before, this.#soap.sessionId);
+      try {
+        const session = await this.#soap.impersonateUser(userName, options);
+        tell();
+        return session;
+      } catch (error) {
+        // A fault is a no; whatever else went wrong, the server may have done it.
+        if (!(error instanceof VimFaultError)) tell();
+        throw error;
+      }
+    };
+    return this.#guarded(send, options);
   }
 
   #guarded<Result>(
@@ -153,6 +177,25 @@ export class BridgedSoap {
   ): Promise<Result> {
     const watchedSend = (): Promise<Result> => watched(this.#bridge, this.#soap, send);
     return guarded(this.#bridge, { side: "vim", repeatable, signal, send: watchedSend });
+  }
+}
+
+/** @throws InvalidArgumentError for a method of the SessionManager that would change the session unseen by the bridge. */
+function checkOperation(bridge: SessionBridge, operation: string): void {
+  if (/^(?:Login\w*|CloneSession)$/.test(operation)) {
+    throw new InvalidArgumentError(`${operation} would put another session in the place of the one in use`, {
+      hint: "call relogin({ credential }), or log in at a VimSoap of its own",
+    });
+  }
+  if (operation === "ImpersonateUser") {
+    throw new InvalidArgumentError("ImpersonateUser makes the session another user's", {
+      hint: "call soap.impersonateUser(user)",
+    });
+  }
+  if (operation === "Logout" && bridge.held("vim")?.owned) {
+    throw new InvalidArgumentError("Logout would end a session that is in use", {
+      hint: "call close(), or handOver() before where somebody else is to end it",
+    });
   }
 }
 

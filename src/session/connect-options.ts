@@ -1,5 +1,8 @@
+import { InvalidArgumentError } from "../errors.ts";
 import type { SecurityTokenService } from "../sts/client.ts";
+import type { GivenSessions } from "./bridge-opening.ts";
 import type { CallOptions, DoorOptions } from "./door.ts";
+import { checkSessionId } from "./header-value.ts";
 import type { KeepAliveOptions } from "./keep-alive.ts";
 import type { SessionCredential, TokenRequest } from "./principal.ts";
 import type { ShareDecisions, SharePolicy } from "./share-decision.ts";
@@ -51,3 +54,22 @@ export interface AdoptOptions extends BridgeConnectOptions {
 export type AdoptedSessions =
   | { readonly sessionId: string }
   | { readonly vapi?: string | undefined; readonly vim?: string | undefined };
+
+/** @throws InvalidArgumentError where there is none, or something that cannot be one. */
+export function givenSessions(sessions: AdoptedSessions): GivenSessions {
+  const { sessionId, vapi, vim } = (sessions ?? {}) as Readonly<
+    Record<"sessionId" | "vapi" | "vim", string | undefined>
+  >;
+  const given = { any: sessionId, vapi, vim };
+  const ids = Object.values(given).filter((id) => id !== undefined);
+  if (ids.length === 0 || (sessionId !== undefined && ids.length > 1)) {
+    throw new InvalidArgumentError(
+      ids.length === 0 ? "No session was given" : "Too many sessions were given",
+      {
+        hint: "give sessionId, vapi, vim, or the last two",
+      },
+    );
+  }
+  for (const id of ids) checkSessionId(id);
+  return given;
+}

@@ -45,13 +45,20 @@ export function cookieHeader(sessionId: string): string {
 /** The one cookie of one server. */
 export class SessionCookie {
   #id: string | undefined;
+  #last: string | undefined;
 
   get id(): string | undefined {
     return this.#id;
   }
 
+  /** The ID of the session that there is or was: an answer that removes the cookie does not end the session. */
+  get last(): string | undefined {
+    return this.#last;
+  }
+
   set(id: string | undefined): void {
     this.#id = id;
+    this.#last = id;
   }
 
   /**
@@ -59,6 +66,9 @@ export class SessionCookie {
    * login has happened in between, and is not to be undone.
    */
   note(sentWith: string | undefined, cookie: SetSessionCookie | undefined): void {
-    if (cookie !== undefined && sentWith === this.#id) this.#id = cookie.id;
+    if (cookie === undefined || sentWith !== this.#id) return;
+    // What is set after a removal belongs to nobody.
+    if (this.#id === this.#last) this.#last = cookie.id ?? this.#last;
+    this.#id = cookie.id;
   }
 }

@@ -3,9 +3,10 @@ import type { SessionSide } from "./session-event.ts";
 
 /** What a guarded call needs of the sessions; `SessionBridge` has it. */
 export interface GuardedSessions {
-  readonly canRenew: boolean;
   use(side: SessionSide): string | undefined;
   ready(side: SessionSide, stale: string | undefined, signal?: AbortSignal): Promise<void>;
+  /** Gives another session in the place of one that has ended; else why not, as advice. */
+  recover(side: SessionSide, stale: string, signal?: AbortSignal): Promise<string | undefined>;
 }
 
 export interface GuardedCall<Result> {
@@ -20,12 +21,12 @@ export interface GuardedCall<Result> {
 const REFUSED_BY_ENDPOINT = /^com\.vmware\.vapi\.endpoint\..*authenticat/i;
 
 /**
- * Sends a call with a session, which is made where there is none. Where the server does not know it any more, it is
- * renewed, once for all who wait, and the call is repeated once if that is safe: because it may be, or because the
+ * Sends a call with a session, which is made where there is none. Where the server does not know it any more, which it
+ * is asked when a call was refused, it is renewed, once for all who wait, and the call is repeated once if that is safe: because it may be, or because the
  * server refused it before it began.
  *
- * @throws what the call threw; what the login threw; VapiError `NOT_AUTHENTICATED` when the session was renewed, but
- *   the call might have been carried out.
+ * @throws what the call threw; what the login threw; the call's own `NOT_AUTHENTICATED` with advice when the session is
+ *   alive or cannot be renewed, and when it was renewed, but the call might have been carried out.
  */
 export async function guarded<Result>(sessions: GuardedSessions, call: GuardedCall<Result>): Promise<Result> {
   const { side, signal, send } = call;
@@ -38,13 +39,8 @@ export async function guarded<Result>(sessions: GuardedSessions, call: GuardedCa
     return await send();
   } catch (error) {
     if (!isNotAuthenticated(error)) throw error;
-    if (!sessions.canRenew) {
-      throw withHint(
-        error,
-        "the session was made elsewhere and has ended: make another there, or give a credential",
-      );
-    }
-    await sessions.ready(side, id, signal);
+    const advice = await sessions.recover(side, id, signal);
+    if (advice !== undefined) throw withHint(error, advice);
     if (!call.repeatable && !isRefusedBeforeItBegan(error)) {
       throw withHint(
         error,

@@ -1,5 +1,6 @@
 import { InvalidArgumentError, ProtocolError, UnsupportedError } from "../errors.ts";
 import type { TransportResponse } from "../net/transport.ts";
+import { redactError } from "../sts/secrets.ts";
 import { isObject, ownText, parseJson } from "./json-text.ts";
 import type { DoorTransport } from "./transport.ts";
 import { holdsVapiError, readVapiError } from "./vapi-error.ts";
@@ -67,17 +68,25 @@ export async function hello(
   origin: string,
   { releases, sessionId }: HelloOptions,
 ): Promise<HelloAnswer> {
-  const reply = await transport.request(`${origin}${PATH}`, {
-    method: "POST",
-    headers: {
-      "content-type": "application/json",
-      accept: "application/json",
-      ...(sessionId !== undefined && { "vmware-api-session-id": sessionId }),
-    },
-    body: JSON.stringify({ api_releases: releases }),
-    // It changes nothing.
-    idempotent: true,
-  });
+  const url = `${origin}${PATH}`;
+  const what = `hello of ${origin}`;
+  const secrets = sessionId === undefined ? [] : [sessionId];
+  const reply = await transport
+    .request(url, {
+      method: "POST",
+      headers: {
+        "content-type": "application/json",
+        accept: "application/json",
+        ...(sessionId !== undefined && { "vmware-api-session-id": sessionId }),
+      },
+      body: JSON.stringify({ api_releases: releases }),
+      // It changes nothing.
+      idempotent: true,
+    })
+    .catch((error: unknown) => {
+      redactError(error, secrets, { operation: what, url });
+      throw error;
+    });
   const { status } = reply;
   const text = replyText(reply);
   if (status === 404 || status === 405 || status === 501) return "absent";
@@ -85,8 +94,7 @@ export async function hello(
   // Of servers that read no JSON under /api; what vAPI itself says is an error of the request.
   if (status === 400 && !holdsVapiError(text)) return "absent";
   if (status < 200 || status > 299) {
-    const secrets = sessionId === undefined ? [] : [sessionId];
-    throw readVapiError({ ...reply, text }, { door: "vim-json", what: `hello of ${origin}`, secrets });
+    throw readVapiError({ ...reply, text }, { door: "vim-json", what, secrets });
   }
   return { release: chosen(reply, text, releases) };
 }

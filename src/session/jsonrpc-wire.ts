@@ -19,7 +19,8 @@ export interface JsonRpcCall {
   readonly session?: string | undefined;
   /** Writes the request; asked anew for every attempt. */
   readonly write: (request: JsonRpcRequest) => string | Promise<string>;
-  readonly secrets: readonly string[];
+  /** What is sent in confidence; asked for when a call has failed. */
+  readonly secrets: () => readonly string[];
   readonly login?: boolean;
   readonly authenticationHint?: string | undefined;
   readonly repeatable: boolean;
@@ -77,13 +78,21 @@ export class JsonRpcWire {
         signal: call.signal,
       })
       .catch((error: unknown) => {
-        redactError(error, secrets, { operation: what, url: this.url });
+        redactError(error, secrets(), { operation: what, url: this.url });
         throw error;
       });
     const { login = false, authenticationHint } = call;
     const raw = readOutput(response, {
       id: request.id,
-      context: { door: DOOR, what, login, secrets, authenticationHint },
+      context: {
+        door: DOOR,
+        what,
+        login,
+        get secrets() {
+          return secrets();
+        },
+        authenticationHint,
+      },
     });
     return { raw, url: response.url, what };
   }

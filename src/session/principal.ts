@@ -1,4 +1,4 @@
-import { InvalidArgumentError, VsphereSsoError } from "../errors.ts";
+import { InvalidArgumentError, SessionLimitError, VsphereSsoError } from "../errors.ts";
 import type { SamlToken } from "../saml/token.ts";
 import type { SecurityTokenService } from "../sts/client.ts";
 import type { Credential } from "../sts/credential.ts";
@@ -35,10 +35,35 @@ export function isRefusal(error: unknown): boolean {
   return error instanceof VsphereSsoError && REFUSALS.has(error.code);
 }
 
+/** By these a login is refused too, for whoever has no rights, or by what stands before the server. */
+const LOGIN_REFUSALS: ReadonlySet<string> = new Set(["NOT_AUTHENTICATED", "NO_PERMISSION"]);
+
+/**
+ * Whether what a login threw is a refusal, in whichever words: every 401 and 403 is one, a proxy's page as well, for it
+ * is not known who has looked at the password.
+ */
+export function isLoginRefusal(error: unknown): boolean {
+  if (!(error instanceof VsphereSsoError) || error instanceof SessionLimitError) return false;
+  if (isRefusal(error) || LOGIN_REFUSALS.has(error.code)) return true;
+  return "status" in error && (error.status === 401 || error.status === 403);
+}
+
+/** Whether both stand for one credential: what one was refused for, the other is refused for too. */
+export function sameCredential(one: Principal, other: Principal): boolean {
+  if (one === other) return true;
+  const [a, b] = [one.credential, other.credential];
+  if (a === undefined || b === undefined) return false;
+  if (a === b) return true;
+  if ("jwt" in a && "jwt" in b) return a.jwt === b.jwt;
+  return "password" in a && "password" in b && a.username === b.username && a.password === b.password;
+}
+
 /** A credential that was looked at, and how a door gets it. */
 export interface Principal {
   /** Whose it is, where the credential tells. */
   readonly user: string | undefined;
+  /** What was given. A secret. */
+  readonly credential?: SessionCredential;
   /** True for a token that VIM takes and vAPI, which wants a delegatable one, does not. */
   readonly vimOnly?: boolean;
   /** What a door is given for one login. */
@@ -60,7 +85,7 @@ export interface PrincipalContext {
 /** @throws InvalidArgumentError for what is no credential, and for an empty name, password or JWT. */
 export function principalOf(credential: SessionCredential, context: PrincipalContext): Principal {
   if (typeof credential !== "object" || credential === null) throw unknownCredential();
-  if (credential instanceof TokenSource) return fromSource(async () => credential, undefined);
+  if (credential instanceof TokenSource) return fromSource(credential, async () => credential, undefined);
   if ("jwt" in credential) {
     requireText(credential.jwt, "The JWT is empty");
     return unchanged(credential, undefined);
@@ -75,11 +100,12 @@ export function principalOf(credential: SessionCredential, context: PrincipalCon
   // What else the Security Token Service takes, it looks at itself.
   if (!TRADED.some((name) => name in credential)) throw unknownCredential();
   const user = "username" in credential ? credential.username : undefined;
-  return fromSource(sourceOnce(credential, context), user);
+  return fromSource(credential, sourceOnce(credential, context), user);
 }
 
 function unchanged(credential: DoorCredential, user: string | undefined): Principal {
-  return { user, obtain: async () => credential, refused: () => undefined, reset: () => undefined };
+  const nothing = (): void => undefined;
+  return { user, credential, obtain: async () => credential, refused: nothing, reset: nothing };
 }
 
 function fromToken(token: SamlToken, { now }: PrincipalContext): Principal {
@@ -112,10 +138,15 @@ function sourceOnce(
   };
 }
 
-function fromSource(source: () => Promise<TokenSource>, user: string | undefined): Principal {
+function fromSource(
+  credential: SessionCredential,
+  source: () => Promise<TokenSource>,
+  user: string | undefined,
+): Principal {
   let known: TokenSource | undefined;
   return {
     user,
+    credential,
     obtain: async (signal) => {
       known = await source();
       return known.token({ signal });

@@ -1,36 +1,68 @@
-import { VsphereSsoError } from "../errors.ts";
-import { isRefusal } from "./principal.ts";
+import {
+  HttpStatusError,
+  ProtocolError,
+  SessionLimitError,
+  VapiError,
+  VimFaultError,
+  XmlError,
+} from "../errors.ts";
+import { isLoginRefusal } from "./principal.ts";
+import type { SessionSide } from "./session-event.ts";
 
-/** Milliseconds for which a server that has no room for a session is not asked for another. */
-const LIMIT_PAUSE_MS = 10_000;
+/** Milliseconds for which a server that has no room for a session, or cannot make one, is not asked for another. */
+const PAUSE_MS = 10_000;
+
+/** Errors that an answer is behind: somebody has seen what was sent. */
+const ANSWERED = [HttpStatusError, ProtocolError, VapiError, VimFaultError, XmlError];
+
+interface Remembered {
+  readonly error: unknown;
+  readonly until: number;
+}
 
 /**
  * Remembers why a login failed where another one would do harm: a refused credential until somebody says that it was
- * changed, for servers lock accounts; and a server without room for a while.
+ * changed, for servers lock accounts; a server without room for a while, and so long one side that answered a
+ * password with some other failure, for that may count as a wrong one.
  */
 export class RefusalMemory {
   readonly #now: () => number;
-  #refusal: { readonly error: unknown; readonly until: number } | undefined;
+  readonly #at: Partial<Record<SessionSide, Remembered>> = {};
+  #everywhere: Remembered | undefined;
+  #refusals = 0;
 
   /** @param now clock in milliseconds. */
   constructor(now: () => number) {
     this.#now = now;
   }
 
-  /** @throws the error that is remembered. */
-  check(): void {
-    if (this.#refusal && this.#now() < this.#refusal.until) throw this.#refusal.error;
+  /** How many refusals there have been, forgotten ones too. */
+  get refusals(): number {
+    return this.#refusals;
   }
 
-  note(error: unknown): void {
-    if (isRefusal(error)) {
-      this.#refusal = { error, until: Number.POSITIVE_INFINITY };
-    } else if (error instanceof VsphereSsoError && error.code === "SESSION_LIMIT") {
-      this.#refusal = { error, until: this.#now() + LIMIT_PAUSE_MS };
+  /** @throws the error that is remembered for logins at this side. */
+  check(side: SessionSide): void {
+    for (const each of [this.#everywhere, this.#at[side]]) {
+      if (each && this.#now() < each.until) throw each.error;
     }
   }
 
+  /** @param by whether a password was shown. */
+  note(error: unknown, side: SessionSide, by: { readonly password: boolean }): void {
+    if (isLoginRefusal(error)) {
+      this.#refusals++;
+      this.#everywhere = { error, until: Number.POSITIVE_INFINITY };
+      return;
+    }
+    const pause = { error, until: this.#now() + PAUSE_MS };
+    if (error instanceof SessionLimitError) this.#everywhere = pause;
+    else if (by.password && ANSWERED.some((kind) => error instanceof kind)) this.#at[side] = pause;
+  }
+
   forget(): void {
-    this.#refusal = undefined;
+    this.#everywhere = undefined;
+    delete this.#at.vapi;
+    delete this.#at.vim;
   }
 }

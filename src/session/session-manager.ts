@@ -1,10 +1,11 @@
 import { ProtocolError, VimFaultError } from "../errors.ts";
+import { repeatsSecret } from "../net/secret-words.ts";
 import { VIM_NAMESPACE } from "../xml/names.ts";
 import { child, children, type XmlElement } from "../xml/reader.ts";
 import type { SessionInfo } from "./door.ts";
 import type { SoapFields } from "./soap-fields.ts";
 import type { ManagedObjectReference } from "./vim-calls.ts";
-import { vimFaultCode } from "./vim-fault-code.ts";
+import { faultTypeOf, vimFaultCode } from "./vim-fault-code.ts";
 
 /** A session as the SessionManager lists it (`UserSession`). */
 export interface UserSession {
@@ -80,7 +81,7 @@ export function propertyOf(object: ManagedObjectReference, property: string): So
 export function readProperty(
   objects: readonly XmlElement[],
   property: string,
-  url: string,
+  { url, secrets }: { readonly url: string; readonly secrets: readonly string[] },
 ): XmlElement | undefined {
   for (const object of objects) {
     const set = children(object, VIM_NAMESPACE, "propSet").find((each) => nameIs(each, "name", property));
@@ -88,7 +89,7 @@ export function readProperty(
     const missing = children(object, VIM_NAMESPACE, "missingSet").find((each) =>
       nameIs(each, "path", property),
     );
-    if (missing) throw missingProperty(missing, property, url);
+    if (missing) throw missingProperty(missing, property, url, secrets);
   }
   return undefined;
 }
@@ -98,13 +99,18 @@ function nameIs(element: XmlElement, name: string, value: string): boolean {
 }
 
 /** `LocalizedMethodFault`: the type of the fault is that of its inner element. */
-function missingProperty(missing: XmlElement, property: string, url: string): VimFaultError {
+function missingProperty(
+  missing: XmlElement,
+  property: string,
+  url: string,
+  secrets: readonly string[],
+): VimFaultError {
   const outer = child(missing, VIM_NAMESPACE, "fault");
   const inner = outer && child(outer, VIM_NAMESPACE, "fault");
-  const type = inner?.xsiType?.local ?? "";
-  const fault = /^[A-Za-z]\w{0,99}$/.test(type) ? type : "";
+  const fault = faultTypeOf(inner?.xsiType?.local ?? "", secrets);
   const privilege = (inner && child(inner, VIM_NAMESPACE, "privilegeId"))?.text.trim();
-  const named = privilege !== undefined && /^\w+(\.\w+)*$/.test(privilege);
+  const named =
+    privilege !== undefined && /^\w+(\.\w+)*$/.test(privilege) && !repeatsSecret(privilege, secrets);
   const code = vimFaultCode(fault);
   return new VimFaultError(code, `${url} does not tell ${property}: ${fault || "a fault"}`, {
     door: "vim-soap",

@@ -40,9 +40,13 @@ export class ShareDecision {
    * Whether the session is to be used at the other side: what others have seen is believed, else the server is asked,
    * unless that is not wanted or the version says that it is hopeless.
    *
-   * @param ask tries the session there. What it throws is no decision.
+   * @param ask tries the session there; undefined where it turned out to have ended, which like all it throws is no
+   *   decision.
    */
-  async decide(apiVersion: () => Promise<string>, ask: () => Promise<boolean>): Promise<"untried" | boolean> {
+  async decide(
+    apiVersion: () => Promise<string>,
+    ask: () => Promise<boolean | undefined>,
+  ): Promise<"untried" | "ended" | boolean> {
     const { host, policy, decisions } = this.#options;
     const decided = this.#shared ?? (policy === "auto" ? decisions.get(host) : undefined);
     if (decided === true && !this.#proven) {
@@ -56,6 +60,7 @@ export class ShareDecision {
       return false;
     }
     const taken = await ask();
+    if (taken === undefined) return "ended";
     this.learn(taken);
     return taken;
   }

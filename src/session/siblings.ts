@@ -127,7 +127,7 @@ export class SiblingService implements AsyncDisposable {
       headerXml: soapHeaders.join(""),
       idempotent: options.repeatable ?? false,
       signal: options.signal,
-      secrets: sessionId === undefined ? [] : [sessionId],
+      secrets: () => (sessionId === undefined ? [] : [sessionId]),
     });
   }
 

@@ -1,4 +1,6 @@
 import { ProtocolError, type SessionLimitError, type VapiError } from "../errors.ts";
+import { excerpt } from "../net/excerpt.ts";
+import { repeatsSecret } from "../net/secret-words.ts";
 import { isObject, type JsonObject, own, ownText } from "./json-text.ts";
 import { rawErrorOf, vapiErrorOf } from "./vapi-error.ts";
 import { messageText } from "./vapi-message.ts";
@@ -34,13 +36,22 @@ export interface TaskInfo {
   readonly error: VapiError | SessionLimitError | null;
 }
 
-/** @throws ProtocolError for what is no task. */
-export function readTaskInfo(id: string, value: unknown): TaskInfo {
+/** A task in a sentence. Its ID is the server's word. */
+export function taskName(id: string, secrets: readonly string[]): string {
+  if (repeatsSecret(id, secrets)) return "task";
+  return `task ${/^[\w.:$-]{1,120}$/.test(id) ? id : excerpt(id)}`;
+}
+
+/**
+ * @param secrets what no error may quote.
+ * @throws ProtocolError for what is no task.
+ */
+export function readTaskInfo(id: string, value: unknown, secrets: readonly string[]): TaskInfo {
   const status = isObject(value) ? ownText(value, "status") : undefined;
   if (!isObject(value) || status === undefined || !isStatus(status)) {
     throw new ProtocolError(
       "RESPONSE_UNEXPECTED",
-      `The server answered the question for the task ${id} with something else than a task`,
+      `The server answered the question for the ${taskName(id, secrets)} with something else than a task`,
       { hint: "check that the ID is that of a task" },
     );
   }
@@ -55,7 +66,7 @@ export function readTaskInfo(id: string, value: unknown): TaskInfo {
     startTime: timeOf(ownText(value, "start_time")),
     endTime: timeOf(ownText(value, "end_time")),
     result: own(value, "result") ?? null,
-    error: status === "FAILED" ? errorOf(id, value) : null,
+    error: status === "FAILED" ? errorOf(id, value, secrets) : null,
   };
 }
 
@@ -71,9 +82,9 @@ function progressOf(value: unknown): TaskProgress | null {
   return { total, completed, message: messageText(own(value, "message")) };
 }
 
-function errorOf(id: string, value: JsonObject): TaskInfo["error"] {
+function errorOf(id: string, value: JsonObject, secrets: readonly string[]): TaskInfo["error"] {
   const raw = rawErrorOf(own(value, "error"), 0);
-  return raw ? vapiErrorOf(raw, { door: "vapi-rest", what: `The task ${id}` }) : null;
+  return raw ? vapiErrorOf(raw, { door: "vapi-rest", what: `The ${taskName(id, secrets)}`, secrets }) : null;
 }
 
 function booleanOf(value: unknown): boolean | null {

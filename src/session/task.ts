@@ -8,18 +8,23 @@ import {
   TimeoutError,
   VapiError,
 } from "../errors.ts";
-import { checkDelay, sleep } from "../net/deadline.ts";
+import { checkDelay, onAbort } from "../net/deadline.ts";
+import { excerpt } from "../net/excerpt.ts";
 import { isTransient } from "../net/failures.ts";
+import { LEFT_OUT, repeatsSecret } from "../net/secret-words.ts";
 import type { CallOptions } from "./door.ts";
-import { readTaskInfo, type TaskInfo } from "./task-info.ts";
+import { NotedResponse } from "./request-secrets.ts";
+import { readTaskInfo, type TaskInfo, taskName } from "./task-info.ts";
 import type { VapiCalls, VapiRequest } from "./vapi-calls.ts";
-import { pathSegment, requestTarget } from "./vapi-request.ts";
+import { pathSegment, requestTarget, withoutQuery } from "./vapi-request.ts";
 
 export type { TaskInfo, TaskProgress, TaskStatus } from "./task-info.ts";
 
 export interface TaskOptions {
   /** Where tasks of the server are. Default `/api/cis/tasks`, for a task begun under /rest `/rest/cis/tasks`. */
   readonly tasksPath?: string | undefined;
+  /** What was sent in confidence when the task was begun: no error quotes it. `startTask` finds most of it itself. */
+  readonly secrets?: readonly string[] | undefined;
 }
 
 export interface TaskWaitOptions extends CallOptions {
@@ -50,23 +55,32 @@ export class VapiTask {
   readonly id: string;
   readonly #calls: VapiCalls;
   readonly #path: string;
+  readonly #secrets: readonly string[];
+  /** With those of the last look, as its session. */
+  #known: readonly string[];
 
   /** @throws InvalidArgumentError for an ID that cannot be one. */
   constructor(calls: VapiCalls, id: string, options: TaskOptions = {}) {
     if (typeof id !== "string" || id === "") throw new InvalidArgumentError("The ID of the task is empty");
     this.id = id;
     this.#calls = calls;
+    this.#secrets = options.secrets ?? [];
+    this.#known = this.#secrets;
     this.#path = requestTarget(`${options.tasksPath ?? "/api/cis/tasks"}/${pathSegment(id)}`);
   }
 
   /** The state now. */
   async get({ signal }: CallOptions = {}): Promise<TaskInfo> {
-    return readTaskInfo(this.id, await this.#calls.get(this.#path, { signal }));
+    const request: VapiRequest = { method: "GET", path: this.#path, secrets: this.#secrets, signal };
+    const response = await this.#calls.request(request);
+    this.#known = [...new Set([...this.#secrets, ...NotedResponse.secretsBehind(response)])];
+    return readTaskInfo(this.id, response.value, this.#known);
   }
 
   /** Asks the server to stop; `wait` tells when it has. Not every task can be cancelled. */
   async cancel({ signal }: CallOptions = {}): Promise<void> {
-    await this.#calls.post(this.#path, undefined, { query: { action: "cancel" }, repeatable: true, signal });
+    const options = { query: { action: "cancel" }, repeatable: true, secrets: this.#secrets, signal };
+    await this.#calls.post(this.#path, undefined, options);
   }
 
   /**
@@ -82,14 +96,14 @@ export class VapiTask {
       if (info.status === "SUCCEEDED") return info.result as Result;
       if (info.status === "FAILED") throw this.#failure(info);
     }
-    throw new ProtocolError("RESPONSE_UNEXPECTED", `The task ${this.id} has no end`);
+    throw new ProtocolError("RESPONSE_UNEXPECTED", `The ${this.#name} has no end`);
   }
 
   /** The state of the task each time that it has changed; the last one is its end. Throws as `wait`, but for the end. */
   async *events(options: Omit<TaskWaitOptions, "onProgress"> = {}): AsyncGenerator<TaskInfo, void, void> {
     const { intervalMs = DEFAULT_INTERVAL_MS, maxIntervalMs = DEFAULT_MAX_INTERVAL_MS } = options;
     const { outageMs = DEFAULT_OUTAGE_MS } = options;
-    const signal = options.signal ?? new AbortController().signal;
+    const { signal } = options;
     let delayMs = checkDelay("intervalMs", intervalMs);
     checkDelay("maxIntervalMs", maxIntervalMs);
     checkDelay("outageMs", outageMs);
@@ -97,24 +111,25 @@ export class VapiTask {
     let seenAt = process.uptime();
     try {
       for (;;) {
-        if (signal.aborted) throw signal.reason;
+        if (signal?.aborted) throw signal.reason;
         const info = await this.get({ signal }).catch((error: unknown) => {
-          const passing = !signal.aborted && isPassing(error);
+          const passing = !signal?.aborted && isPassing(error);
           if (passing && (process.uptime() - seenAt) * 1000 <= outageMs) return undefined;
           throw error;
         });
         if (info) {
           seenAt = process.uptime();
-          const state = JSON.stringify(info);
+          // Not of all that there is: a result may be nested deeper than can be written.
+          const state = JSON.stringify([info.status, info.progress, info.description]);
           if (state !== before) yield info;
           if (info.status === "SUCCEEDED" || info.status === "FAILED") return;
           before = state;
         }
-        await sleep(delayMs, signal);
+        await pause(delayMs, signal);
         delayMs = Math.max(delayMs, Math.min(maxIntervalMs, delayMs * GROWTH));
       }
     } catch (error) {
-      if (!signal.aborted) throw error;
+      if (!signal?.aborted) throw error;
       throw await this.#aborted(signal, options.cancelOnAbort ?? false);
     }
   }
@@ -127,19 +142,25 @@ export class VapiTask {
         () => "it could not be cancelled and may go on at the server",
       );
     }
-    return new AbortedError(`The wait for the task ${this.id} was aborted; ${what}`, {
-      cause: signal.reason,
-    });
+    const cause: unknown = signal.reason;
+    return new AbortedError(`The wait for the ${this.#name} was aborted; ${what}`, { cause });
+  }
+
+  get #name(): string {
+    return taskName(this.id, this.#known);
   }
 
   #failure({ error, operation }: TaskInfo): TaskError {
-    const what = `The task ${this.id}${operation === null ? "" : ` (${operation})`}`;
+    const secrets = this.#known;
+    const named = operation !== null && !repeatsSecret(operation, secrets);
+    const what = `The ${this.#name}${named ? ` (${excerpt(operation)})` : ""}`;
+    const task = repeatsSecret(this.id, secrets) ? LEFT_OUT : this.id;
     const cause = error ?? undefined;
     if (cause instanceof VapiError && cause.errorType === "CANCELED") {
-      return new TaskError("TASK_CANCELED", `${what} was cancelled`, { task: this.id, cause });
+      return new TaskError("TASK_CANCELED", `${what} was cancelled`, { task, cause });
     }
     return new TaskError("TASK_FAILED", cause?.message ?? `${what} failed; the server does not say why`, {
-      task: this.id,
+      task,
       cause,
       hint: cause?.hint,
     });
@@ -161,15 +182,43 @@ export async function startTask(
 ): Promise<VapiTask> {
   const asked = /[?&]vmw-task=/.test(request.path) || request.query?.["vmw-task"] !== undefined;
   const query = asked ? request.query : { ...request.query, "vmw-task": true };
-  const { value } = await calls.request({ ...request, query });
-  const path = request.path.replace(/\?.*$/s, "");
-  if (typeof value !== "string" || value === "") {
+  const response = await calls.request({ ...request, query });
+  const { value } = response;
+  const secrets = [...(options.secrets ?? []), ...NotedResponse.secretsBehind(response)];
+  const path = withoutQuery(request.path);
+  if (typeof value !== "string" || value === "" || quotesCredential(value, secrets)) {
     throw new ProtocolError("RESPONSE_UNEXPECTED", `${request.method} ${path} was answered without a task`, {
       hint: "the operation may have no form as a task: call it without, and look at its answer",
     });
   }
   return new VapiTask(calls, value, {
+    secrets,
     tasksPath: options.tasksPath ?? (path.startsWith("/rest/") ? "/rest/cis/tasks" : undefined),
+  });
+}
+
+/** The shortest text that a task's ID does not hold by chance. */
+const SHORTEST_CREDENTIAL = 16;
+
+/** Whether an ID gives back what was sent: it would go into paths, which errors show. */
+function quotesCredential(id: string, secrets: readonly string[]): boolean {
+  return repeatsSecret(
+    id,
+    secrets.filter((secret) => secret.length >= SHORTEST_CREDENTIAL),
+  );
+}
+
+/** Waits, or throws the signal's reason as soon as it fires. Many may wait with one signal. */
+function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => {
+      release();
+      resolve();
+    }, ms);
+    const release = onAbort(signal, () => {
+      clearTimeout(timer);
+      reject(signal?.reason);
+    });
   });
 }
 

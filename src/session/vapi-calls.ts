@@ -13,12 +13,18 @@ export type JsonValue =
 export interface VapiRequestOptions extends CallOptions {
   /** Put to the path's own query; a list repeats its name. */
   readonly query?: Readonly<Record<string, string | number | boolean | readonly string[]>> | undefined;
-  readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** Put to those of the door; undefined stands for none. Those that belong to the connection are refused. */
+  readonly headers?: Readonly<Record<string, string | undefined>> | undefined;
   /**
    * Whether the request may reach the server twice. Default: GET, HEAD, PUT and DELETE may. A call that the server
    * refused before it began is repeated in any case.
    */
   readonly repeatable?: boolean | undefined;
+  /**
+   * Texts of the request that no error may quote. Credentials, and values whose names tell (`password`, `token`, …),
+   * are among them in any case.
+   */
+  readonly secrets?: readonly string[] | undefined;
 }
 
 export interface VapiRequest extends VapiRequestOptions {

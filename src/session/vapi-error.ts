@@ -89,6 +89,8 @@ const HINTS: Readonly<Record<string, string>> = {
 
 const LOGIN_HINT =
   "check the credential; wrong passwords count towards the lock-out of the account, so do not repeat this blindly";
+const PAGE_HINT =
+  "the service, or a proxy before it, refuses with a web page: check the credential and the proxy; wrong passwords count towards the lock-out of the account, so do not repeat this blindly";
 const SESSION_HINT = "the session has ended, or is not one of this server: log in again";
 const LIMIT_HINT =
   "end sessions that are no longer needed, and use one session for many calls; a login right away makes it worse";
@@ -107,7 +109,8 @@ export function vapiErrorOf(error: RawVapiError, context: VapiErrorContext): Vap
   const errorType = typeOf(error.errorType, secrets);
   const messages = messagesOf(error.messages, secrets);
   const said = saidBy(messages);
-  const limit = sessionLimit(messages);
+  // Also where the words are left out: which error it is gives nothing away.
+  const limit = sessionLimit(messagesOf(error.messages, []), secrets);
   if (limit) {
     return new SessionLimitError(`${what} was refused: no more sessions are allowed${said}`, {
       door,
@@ -181,7 +184,7 @@ export function readVapiError(
   return new HttpStatusError(`${context.what} failed: ${url} answered with HTTP status ${status}, ${began}`, {
     status,
     url,
-    hint: statusHint(status),
+    hint: statusHint(status, context.login ?? false),
   });
 }
 
@@ -235,6 +238,7 @@ function saidBy(messages: readonly VapiMessage[]): string {
 
 function sessionLimit(
   messages: readonly VapiMessage[],
+  secrets: readonly string[],
 ): Pick<SessionLimitError, "limit" | "current" | "user"> | undefined {
   const told = messages.find((message) => LIMIT_ID.test(message.id) || LIMIT_TEXT.test(message.text));
   if (!told) return undefined;
@@ -242,10 +246,11 @@ function sessionLimit(
     const digits = pattern.exec(told.text)?.[1];
     return digits === undefined ? undefined : Number(digits);
   };
+  const user = LIMITED_USER.exec(told.text)?.[1];
   return {
     limit: figure(LIMIT_FIGURE),
     current: figure(CURRENT_FIGURE),
-    user: LIMITED_USER.exec(told.text)?.[1],
+    user: user === undefined || repeatsSecret(user, secrets) ? undefined : user,
   };
 }
 
@@ -260,8 +265,9 @@ function quote(text: string, secrets: readonly string[]): string {
   return repeatsSecret(text, secrets) ? LEFT_OUT : excerpt(text);
 }
 
-function statusHint(status: number): string {
+function statusHint(status: number, login: boolean): string {
   if (status >= 300 && status < 400) return "redirects are not followed: give the host that they lead to";
+  if (login && (status === 401 || status === 403)) return PAGE_HINT;
   if (status === 401 || status === 403) return "something before the service wants a login: check the proxy";
   if (status === 404) return "the server has nothing at this path: check the path, the host and the release";
   if (status === 405) return "the path does not take this method";

@@ -20,9 +20,9 @@ import { isObject, own, ownText } from "./json-text.ts";
 import { loginContext, sessionContext, writeRequest } from "./jsonrpc-security.ts";
 import type { RequestSigning } from "./jsonrpc-signature.ts";
 import { decodeOutput, type JsonRpcCall, type JsonRpcOutput, JsonRpcWire } from "./jsonrpc-wire.ts";
+import { secretsIn } from "./secrets-in.ts";
 import { REFUSAL_HINTS } from "./vapi-login.ts";
-import { secretsIn as confidentialIn } from "./vapi-request.ts";
-import { encodeInput, secretsIn } from "./vapi-value.ts";
+import { encodeInput } from "./vapi-value.ts";
 
 export interface VapiJsonRpcOptions extends DoorOptions {
   /**
@@ -117,7 +117,7 @@ export class VapiJsonRpc implements SessionDoor, AsyncDisposable {
       operationId: "create",
       input: encodeInput(),
       write,
-      secrets: secretsOf(identity),
+      secrets: () => secretsOf(identity),
       login: true,
       authenticationHint:
         identity.kind === "holder-of-key" ? HOLDER_OF_KEY_HINT : REFUSAL_HINTS[identity.kind],
@@ -225,15 +225,14 @@ export class VapiJsonRpc implements SessionDoor, AsyncDisposable {
     options: InvokeOptions & { readonly session?: string },
   ): Promise<JsonRpcOutput> {
     const session = options.session ?? this.#sessionId;
-    const encoded = encodeInput(input);
     return this.#wire.send({
       serviceId: service,
       operationId: operation,
-      input: encoded,
+      input: encodeInput(input),
       opId: options.opId,
       session,
       write: (request) => writeRequest(request, session === undefined ? undefined : sessionContext(session)),
-      secrets: [...(session === undefined ? [] : [session]), ...secretsIn(encoded), ...confidentialIn(input)],
+      secrets: () => [...(session === undefined ? [] : [session]), ...secretsIn(input)],
       repeatable: options.repeatable ?? false,
       signal: options.signal,
     });

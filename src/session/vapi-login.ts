@@ -1,8 +1,23 @@
-import { InvalidArgumentError } from "../errors.ts";
+import { InvalidArgumentError, VapiError } from "../errors.ts";
+import type { TransportResponse } from "../net/transport.ts";
 import type { PasswordCredential } from "../sts/credential.ts";
 import type { SignatureAlgorithm } from "../xml/signer.ts";
 import type { DoorCredential } from "./door.ts";
 import { readDoorCredential } from "./door-credential.ts";
+import { readVapiError } from "./vapi-error.ts";
+import { replyText } from "./vapi-reply.ts";
+
+/** What another signature over the same token does not change. */
+const OTHER_REASON = /session|limit|maximum|too many|lock|disabled|expire/i;
+
+/** Whether an answer refuses a credential and says no more than that: then another signature may be what it wants. */
+export function isPlainRefusal(reply: TransportResponse): boolean {
+  if (reply.status !== 401) return false;
+  const context = { door: "vapi-rest", what: "The login", login: true } as const;
+  const error = readVapiError({ ...reply, text: replyText(reply) }, context);
+  if (!(error instanceof VapiError) || error.errorType !== "UNAUTHENTICATED") return false;
+  return !error.messages.some(({ id, text }) => OTHER_REASON.test(id) || OTHER_REASON.test(text));
+}
 
 /** Where a session is asked for. */
 export interface LoginTarget {

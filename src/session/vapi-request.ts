@@ -1,7 +1,6 @@
 import { InvalidArgumentError } from "../errors.ts";
 import { formatAuthority, parseServer } from "../net/authority.ts";
 import type { RequestBody } from "../net/transport.ts";
-import { isObject, parseJson } from "./json-text.ts";
 import type { VapiRequest } from "./vapi-calls.ts";
 
 /**
@@ -26,8 +25,9 @@ export function originOf(server: string, baseUrl: string | undefined): URL {
 }
 
 /** Path and query of a request, ready to be put behind the server. */
-export function requestTarget(path: string, query: VapiRequest["query"] = {}): string {
+export function requestTarget(path: string, query?: VapiRequest["query"]): string {
   checkPath(path);
+  if (query === undefined) return path;
   const pairs = Object.entries(query).flatMap(([name, value]) =>
     (Array.isArray(value) ? (value as readonly string[]) : [value]).map((each) => queryPair(name, each)),
   );
@@ -48,14 +48,26 @@ function checkPath(path: string): void {
   });
 }
 
+/** Every path with a problem has something of it, and hardly any other one. */
+const SUSPICIOUS = /^(?:[^/]|$)|^\/[/\\]|[\s\u0000-\u001f\u007f-\u009f\\#]|(?:\/|%2f|%5c)(?:\.|%2e)/i;
+/** Servers cut parameters off a segment (`..;a=b`), and some undo encodings, before they look what it is. */
+const DOT_SEGMENT = /^(?:\.|%2e){1,2}(?:;|%3b|$)/i;
+
 function pathProblem(path: unknown): string | undefined {
-  if (typeof path !== "string" || !path.startsWith("/")) return 'does not begin with "/"';
+  if (typeof path !== "string") return "is no text";
+  if (!SUSPICIOUS.test(path)) return undefined;
+  if (!path.startsWith("/")) return 'does not begin with "/"';
   if (/^\/[/\\]/.test(path)) return "names another server";
   if (/[\s\u0000-\u001f\u007f-\u009f]/.test(path)) return "holds white space or control characters";
   if (/[\\#]/.test(path)) return 'holds a "\\" or "#"';
-  const segments = path.replace(/\?.*$/s, "").split("/");
-  if (segments.some((segment) => /^(?:\.|%2e){1,2}$/i.test(segment))) return 'holds the segment "." or ".."';
-  return undefined;
+  const segments = withoutQuery(path).split(/\/|%2f|%5c/i);
+  return segments.some((segment) => DOT_SEGMENT.test(segment)) ? 'holds the segment "." or ".."' : undefined;
+}
+
+/** A path without its query. */
+export function withoutQuery(path: string): string {
+  const at = path.indexOf("?");
+  return at < 0 ? path : path.slice(0, at);
 }
 
 function queryPair(name: string, value: unknown): string {
@@ -81,12 +93,36 @@ export function pathSegment(text: string): string {
   return encode(text).replaceAll("%3A", ":");
 }
 
-/** @throws InvalidArgumentError for a name that is given twice. */
-export function lowerCaseNames(headers: Readonly<Record<string, string>> = {}): Record<string, string> {
-  const entries = Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value] as const);
-  const lower: Record<string, string> = Object.fromEntries(entries);
-  if (Object.keys(lower).length === entries.length) return lower;
-  throw new InvalidArgumentError("A header is given twice, its name in different case");
+/** What tells a connection where a message ends and whose it is: from another hand it makes two messages of one. */
+const CONNECTION_HEADERS: ReadonlySet<string> = new Set(
+  "host content-length transfer-encoding connection proxy-connection keep-alive te trailer upgrade expect".split(
+    " ",
+  ),
+);
+
+/**
+ * The headers of a caller, their names in lower case, without those that are undefined.
+ *
+ * @throws InvalidArgumentError for a name that is given twice, for a value that is no text, and for what belongs to
+ *   the connection.
+ */
+export function callerHeaders(headers: VapiRequest["headers"] = {}): Record<string, string> {
+  const lower: Record<string, string> = {};
+  for (const [given, value] of Object.entries(headers) as [string, unknown][]) {
+    if (value === undefined) continue;
+    const name = given.toLowerCase();
+    if (Object.hasOwn(lower, name)) {
+      throw new InvalidArgumentError("A header is given twice, its name in different case");
+    }
+    if (CONNECTION_HEADERS.has(name)) {
+      throw new InvalidArgumentError(`The header ${name} is made by the connection itself`, {
+        hint: "leave it out; another server is asked by a door of its own",
+      });
+    }
+    if (typeof value !== "string") throw new InvalidArgumentError("The value of a header is no text");
+    lower[name] = value;
+  }
+  return lower;
 }
 
 export interface EncodedBody {
@@ -118,32 +154,4 @@ function toJson(body: unknown): string {
   }
   if (text !== undefined) return text;
   throw new InvalidArgumentError("The body of a request is no JSON value");
-}
-
-/** Names of members whose values are not for messages. */
-const CONFIDENTIAL = /pass(?:word|phrase|wd|code)|secret|token|ticket|private_?key|^pwd$|credential/i;
-const MAX_DEPTH = 8;
-
-/** Values in a body that are confidential by their name: an answer may quote them. */
-export function secretsIn(body: unknown): string[] {
-  const found: string[] = [];
-  const look = (value: unknown, depth: number, confidential: boolean): void => {
-    if (typeof value === "string") {
-      if (confidential && value !== "") found.push(value);
-    } else if (depth < MAX_DEPTH && Array.isArray(value)) {
-      for (const each of value) look(each, depth + 1, confidential);
-    } else if (depth < MAX_DEPTH && isObject(value)) {
-      for (const [name, each] of Object.entries(value)) {
-        look(each, depth + 1, confidential || CONFIDENTIAL.test(name));
-      }
-    }
-  };
-  if (body instanceof URLSearchParams) {
-    for (const [name, value] of body) look(value, 0, CONFIDENTIAL.test(name));
-  } else if (typeof body === "string") {
-    look(parseJson(body), 0, false);
-  } else {
-    look(body, 0, false);
-  }
-  return found;
 }

@@ -1,6 +1,6 @@
 import { inspect } from "node:util";
 import { InvalidArgumentError } from "../errors.ts";
-import { Transport, type TransportResponse } from "../net/transport.ts";
+import { Transport, type TransportRequest, type TransportResponse } from "../net/transport.ts";
 import type { PasswordCredential } from "../sts/credential.ts";
 import type { SignatureAlgorithm } from "../xml/signer.ts";
 import type {
@@ -12,13 +12,14 @@ import type {
   SessionInfo,
 } from "./door.ts";
 import { checkSessionId } from "./header-value.ts";
+import { NotedResponse, requestSecrets } from "./request-secrets.ts";
 import { VapiCalls, type VapiRequest, type VapiResponse } from "./vapi-calls.ts";
 import { holdsVapiError } from "./vapi-error.ts";
-import { basicOf, type LoginPlan, planLogin, REFUSAL_HINTS } from "./vapi-login.ts";
+import { basicOf, isPlainRefusal, type LoginPlan, planLogin, REFUSAL_HINTS } from "./vapi-login.ts";
 import { isSuccess, readReply, replyText } from "./vapi-reply.ts";
-import { encodeBody, lowerCaseNames, originOf, requestTarget, secretsIn } from "./vapi-request.ts";
+import { callerHeaders, encodeBody, originOf, requestTarget, withoutQuery } from "./vapi-request.ts";
 import { isMissing, type RestStyle, SESSION_PATHS, sessionInfo } from "./vapi-session.ts";
-import { RestWire } from "./vapi-wire.ts";
+import { defaultHeaders, RestWire } from "./vapi-wire.ts";
 
 export type { RestStyle };
 
@@ -108,8 +109,8 @@ export class VapiRest extends VapiCalls implements SessionDoor, AsyncDisposable 
 
   /**
    * Makes a session: one request, and another only where the server has no `/api/session`. A holder-of-key token that
-   * is refused is shown again, newly signed: to the old session, and over the other port that servers may mean, for
-   * neither is told by any source. A password is never shown twice.
+   * is refused without a further reason is shown again, newly signed: to the old session, and over the other port that
+   * servers may mean, for neither is told by any source. A password is never shown twice.
    *
    * @throws VapiError `AUTHENTICATION_FAILED` or `SERVICE_UNAVAILABLE`; SessionLimitError; UnsupportedError for a
    *   server without vAPI's REST; TokenError, InvalidArgumentError and SignerError before anything is sent;
@@ -120,7 +121,7 @@ export class VapiRest extends VapiCalls implements SessionDoor, AsyncDisposable 
     const plan = await planLogin(credential, { algorithm: signatureAlgorithm, clockOffsetMs });
     this.#forget();
     const refused = (reply: TransportResponse): boolean =>
-      plan.kind === "holder-of-key" && reply.status === 401;
+      plan.kind === "holder-of-key" && isPlainRefusal(reply);
     const known = this.#style;
     let shown: Attempt = { style: known ?? "api", signedPort: this.#signedPort };
     let reply = await this.#create(shown, plan, options);
@@ -219,25 +220,24 @@ export class VapiRest extends VapiCalls implements SessionDoor, AsyncDisposable 
     const path = SESSION_PATHS[style];
     const { hostname, port } = this.#wire.base;
     const target = { path, host: hostname, port: port === "" ? undefined : Number(port), signedPort };
-    const headers = {
-      authorization: await plan.authorization(target),
-      // Without it the old endpoint sets a cookie as well, which nobody needs.
-      ...(style === "rest" && { "vmware-use-header-authn": "true" }),
-    };
-    return this.#wire.send(path, { method: "POST", headers, idempotent: false, signal }, plan.secrets);
+    const headers = defaultHeaders();
+    headers.authorization = await plan.authorization(target);
+    // Without it the old endpoint sets a cookie as well, which nobody needs.
+    if (style === "rest") headers["vmware-use-header-authn"] = "true";
+    return this.#wire.send(path, { method: "POST", headers, idempotent: false, signal }, () => plan.secrets);
   }
 
   #read(style: RestStyle, id: string, { signal }: CallOptions): Promise<TransportResponse> {
     const target = style === "api" ? SESSION_PATHS.api : `${SESSION_PATHS.rest}?~action=get`;
     const method = style === "api" ? "GET" : "POST";
-    const headers = { [SESSION_HEADER]: id };
-    return this.#wire.send(target, { method, headers, idempotent: true, signal }, [id]);
+    const headers = { ...defaultHeaders(), [SESSION_HEADER]: id };
+    return this.#wire.send(target, { method, headers, idempotent: true, signal }, () => [id]);
   }
 
   #end(style: RestStyle, id: string, { signal }: CallOptions): Promise<TransportResponse> {
-    const headers = { [SESSION_HEADER]: id };
+    const headers = { ...defaultHeaders(), [SESSION_HEADER]: id };
     const target = SESSION_PATHS[style];
-    return this.#wire.send(target, { method: "DELETE", headers, idempotent: true, signal }, [id]);
+    return this.#wire.send(target, { method: "DELETE", headers, idempotent: true, signal }, () => [id]);
   }
 
   async #call(request: VapiRequest): Promise<VapiResponse> {
@@ -249,26 +249,28 @@ export class VapiRest extends VapiCalls implements SessionDoor, AsyncDisposable 
     }
     const target = requestTarget(path, request.query);
     const { content, contentType } = encodeBody(body);
-    const given = lowerCaseNames(request.headers);
-    const headers: Record<string, string> = {
-      ...(contentType !== undefined && { "content-type": contentType }),
-      ...this.#authentication(given),
-      ...given,
+    const headers = this.#headers(request, contentType);
+    const sent = { headers, target, content, secrets: request.secrets };
+    const secrets = (): string[] => requestSecrets(sent);
+    const message: TransportRequest = {
+      method,
+      headers,
+      idempotent: repeatable ?? REPEATABLE.has(method),
+      signal,
     };
-    const { authorization, [SESSION_HEADER]: session } = headers;
-    const secrets = [authorization, session].flatMap((value) => (value ? credentialOf(value) : []));
-    const idempotent = repeatable ?? REPEATABLE.has(method);
-    const sent = { method, headers, ...(content !== undefined && { body: content }), idempotent, signal };
-    const reply = await this.#wire.send(target, sent, secrets);
-    const what = `${method} ${path.replace(/\?.*$/s, "")}`;
-    if (isSuccess(reply)) return readReply(reply, what, path);
+    const whole = content === undefined ? message : { ...message, body: content };
+    const reply = await this.#wire.send(target, whole, secrets);
+    if (isSuccess(reply)) return new NotedResponse(readReply(reply, method, path), sent);
     // Who shows a credential has no session that could have ended.
-    const login = session === undefined && authorization !== undefined;
-    throw this.#wire.failure(reply, what, { login, secrets: [...secrets, ...secretsIn(body)] });
+    const login = headers[SESSION_HEADER] === undefined && headers.authorization !== undefined;
+    throw this.#wire.failure(reply, `${method} ${withoutQuery(path)}`, { login, secrets: secrets() });
   }
 
-  /** What says who asks; nothing where the caller's headers do. */
-  #authentication(given: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  /** The headers of a request: what says who asks, unless the caller's do, and the caller's. */
+  #headers(request: VapiRequest, contentType: string | undefined): Record<string, string> {
+    const given = callerHeaders(request.headers);
+    const headers = defaultHeaders();
+    if (contentType !== undefined) headers["content-type"] = contentType;
     const id = this.#sessionId;
     const theirs = given[SESSION_HEADER];
     if (theirs !== undefined && id !== undefined && theirs !== id) {
@@ -276,18 +278,15 @@ export class VapiRest extends VapiCalls implements SessionDoor, AsyncDisposable 
         hint: "leave it out, or adopt that session in a door of its own",
       });
     }
-    if (theirs !== undefined || given.authorization !== undefined) return {};
-    if (id !== undefined) return { [SESSION_HEADER]: id };
-    return this.#basic === undefined ? {} : { authorization: this.#basic };
+    if (theirs === undefined && given.authorization === undefined) {
+      if (id !== undefined) headers[SESSION_HEADER] = id;
+      else if (this.#basic !== undefined) headers.authorization = this.#basic;
+    }
+    return Object.assign(headers, given);
   }
 }
 
 function checkPort(port: number | undefined): number | undefined {
   if (port === undefined || (Number.isInteger(port) && port > 0 && port < 65_536)) return port;
   throw new InvalidArgumentError("signedPort is no port", { hint: "Give a whole number from 1 to 65535." });
-}
-
-/** A header's value without the scheme. */
-function credentialOf(value: string): string {
-  return value.replace(/^(?:Basic|Bearer|SIGN) +/i, "");
 }

@@ -113,14 +113,6 @@ export function encodeValue(value: unknown, path = "value", depth = 0): VapiValu
   });
 }
 
-/** The texts of an input that are declared secrets. */
-export function secretsIn(value: VapiValue): string[] {
-  if (typeof value !== "object" || value === null || value instanceof Double) return [];
-  const held: readonly VapiValue[] = Object.values(value);
-  const { SECRET } = value as { readonly SECRET?: VapiValue };
-  return typeof SECRET === "string" ? [SECRET] : held.flatMap(secretsIn);
-}
-
 /**
  * Plain JSON of a value of the wire, as REST has it: structures and errors as objects of their fields (their names are
  * lost), optional values as themselves or null, secrets as text, bytes as their base64 text, maps with keys of text as

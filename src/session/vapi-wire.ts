@@ -6,11 +6,17 @@ import { parseJson } from "./json-text.ts";
 import type { DoorTransport } from "./transport.ts";
 import { readVapiError, type VapiErrorContext } from "./vapi-error.ts";
 import { isSuccess, replyText } from "./vapi-reply.ts";
+import { withoutQuery } from "./vapi-request.ts";
 import { isMissing, sessionIdIn } from "./vapi-session.ts";
 
 const DOOR = "vapi-rest";
 
 type Context = Omit<VapiErrorContext, "door" | "what">;
+
+/** Headers of every request, to put others to. */
+export function defaultHeaders(): Record<string, string> {
+  return { accept: "application/json", "x-request-id": randomUUID() };
+}
 
 /** Requests of vAPI's REST to one server, and what their failures are called. */
 export class RestWire {
@@ -25,20 +31,21 @@ export class RestWire {
     this.#transport = transport;
   }
 
-  /** @throws every error of the transport, none of which repeats a secret. */
+  /**
+   * @param secrets what was sent in confidence; asked for after a failure only.
+   * @throws every error of the transport, none of which repeats a secret.
+   */
   async send(
     target: string,
     request: TransportRequest,
-    secrets: readonly string[],
+    secrets: () => readonly string[],
   ): Promise<TransportResponse> {
-    const url = `${this.#origin}${target}`;
-    const headers = { accept: "application/json", "x-request-id": randomUUID(), ...request.headers };
     try {
-      return await this.#transport.request(url, { ...request, headers });
+      return await this.#transport.request(`${this.#origin}${target}`, request);
     } catch (error) {
-      const path = target.replace(/\?.*$/s, "");
+      const path = withoutQuery(target);
       const operation = `${request.method} ${path}`;
-      redactError(error, secrets, { operation, url: `${this.#origin}${path}` });
+      redactError(error, secrets(), { operation, url: `${this.#origin}${path}` });
       throw error;
     }
   }

@@ -6,11 +6,12 @@ import { isAtLeast, VIM_JSON_SINCE } from "./api-version.ts";
 import { BridgedSoap, BridgedVapi, BridgedVim } from "./bridged-calls.ts";
 import { BridgedSession } from "./bridged-session.ts";
 import { SESSION_CARRIERS, type SessionHeaders, type SessionService, sessionHeaders } from "./carrier.ts";
-import type {
-  AdoptedSessions,
-  AdoptOptions,
-  BridgeConnectOptions,
-  ConnectOptions,
+import {
+  type AdoptedSessions,
+  type AdoptOptions,
+  type BridgeConnectOptions,
+  type ConnectOptions,
+  givenSessions,
 } from "./connect-options.ts";
 import type { CallOptions, SessionInfo } from "./door.ts";
 import { guarded, isNotAuthenticated } from "./guard.ts";
@@ -33,8 +34,8 @@ const ABORT_GRACE_MS = 2_000;
  * not shared, three (four where it was tried) with the second login. Releases before 7.0 U2 take one more, for they
  * have no `/api/session`. A credential that only the Security Token Service takes adds the exchange there.
  *
- * A session that has ended is made anew once for all calls that wait, and those are repeated that may be. A credential
- * that was refused is not presented again until `relogin`.
+ * A session that has ended, as a call has to show where another was refused, is made anew once for all calls that wait,
+ * and those are repeated that may be. A credential that was refused is not presented again until `relogin`.
  *
  * @example
  * const vc = await VCenter.connect("vc01.corp.example", { credential: { username, password }, trust: { ca } });
@@ -100,19 +101,14 @@ export class VCenter implements AsyncDisposable {
    * credential, and stays closed when there is none.
    *
    * @throws VapiError or VimFaultError `NOT_AUTHENTICATED` for a session that the server does not know, and as
-   *   `connect`.
+   *   `connect`; InvalidArgumentError where no session was given.
    */
   static async adopt(
     server: string,
     sessions: AdoptedSessions,
     options: AdoptOptions = {},
   ): Promise<VCenter> {
-    const given = "sessionId" in sessions ? { any: sessions.sessionId } : sessions;
-    if (Object.values(given).every((id) => id === undefined)) {
-      throw new InvalidArgumentError("No session was given", {
-        hint: "give sessionId, vapi, vim, or the last two",
-      });
-    }
+    const given = givenSessions(sessions);
     const parts = assemble(server, options, options.credential);
     const { open = "both" } = options;
     return VCenter.#establish(parts, options, async ({ signal }) => {
@@ -160,9 +156,16 @@ export class VCenter implements AsyncDisposable {
   /**
    * What carries the session to a service, for a client of another kind: the general WSDL client takes
    * `carrier: () => vc.headers("pbm")`. Makes a session where there is none.
+   *
+   * @throws InvalidArgumentError for a service that `SESSION_CARRIERS` does not have, and as `connect`.
    */
   async headers(service: SessionService, options: CallOptions = {}): Promise<SessionHeaders> {
     const { bridge } = this.#parts;
+    if (!Object.hasOwn(SESSION_CARRIERS, service)) {
+      throw new InvalidArgumentError("There is no such service", {
+        hint: `name one of ${Object.keys(SESSION_CARRIERS).join(", ")}`,
+      });
+    }
     const side = SESSION_CARRIERS[service].session;
     return guarded(bridge, {
       side,
@@ -174,7 +177,8 @@ export class VCenter implements AsyncDisposable {
 
   /**
    * Makes the sessions anew and ends those that were made before, with another credential where one is given; to be
-   * called when a credential was refused and has been corrected.
+   * called when a credential was refused and has been corrected. Who calls it with the same credential while that is
+   * under way joins it.
    *
    * @throws as `connect`.
    */
@@ -195,7 +199,7 @@ export class VCenter implements AsyncDisposable {
    * Ends each session that was made here, and closes the connections unless the transport was given. Calls that are
    * still under way then, and later ones, fail with AbortedError. May be called again.
    *
-   * @throws what a logout threw, after all was tried; TimeoutError.
+   * @throws what a logout threw, after all was tried; TimeoutError, also when a login is still under way.
    */
   close(): Promise<void> {
     this.#closed ??= this.#parts.close();

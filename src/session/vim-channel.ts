@@ -46,6 +46,8 @@ export interface VimMessage extends CallOptions {
   readonly headerXml?: string | undefined;
   /** Whether the answer holds a secret. */
   readonly confidential?: boolean | undefined;
+  /** Told of an answer that is no failure by its status, and of its cookie, before it is read. */
+  readonly onAccepted?: ((setCookie: SetSessionCookie | undefined) => void) | undefined;
 }
 
 export interface VimAnswer {
@@ -120,6 +122,7 @@ export class VimChannel {
   /** Reads a property of the SessionManager; undefined where it is not set. */
   async sessionProperty(property: string, { signal }: CallOptions): Promise<XmlElement | undefined> {
     const { sessionManager, propertyCollector } = await this.content({ signal });
+    const session = this.cookie.id;
     const { results } = await this.send({
       operation: "RetrieveProperties",
       target: propertyCollector,
@@ -127,7 +130,10 @@ export class VimChannel {
       signal,
       idempotent: true,
     });
-    return readProperty(results, property, this.url);
+    return readProperty(results, property, {
+      url: this.url,
+      secrets: session === undefined ? [] : [session],
+    });
   }
 
   async close(): Promise<void> {
@@ -143,7 +149,7 @@ export class VimChannel {
         request: async (url, request) => {
           const response = await transport.request(url, request);
           setCookie = parseSessionCookie(response.headers["set-cookie"]);
-          this.cookie.note(sentWith, setCookie);
+          if (response.status === 200) message.onAccepted?.(setCookie);
           return response;
         },
       },
@@ -165,8 +171,14 @@ export class VimChannel {
       login: login !== undefined,
       loginHint: login?.hint,
       confidential: message.confidential ?? false,
-      secrets: [...(login?.secrets ?? []), ...(sentWith !== undefined ? [sentWith] : [])],
+      secrets: () =>
+        [...(login?.secrets ?? []), sentWith, setCookie?.id].filter((secret) => secret !== undefined),
+    }).catch((error: unknown) => {
+      // What comes with the refusal of a session is the ID of none.
+      if (sentWith === undefined || !isNotAuthenticated(error)) this.cookie.note(sentWith, setCookie);
+      throw error;
     });
+    this.cookie.note(sentWith, setCookie);
     return { results, setCookie };
   }
 
@@ -181,6 +193,10 @@ export class VimChannel {
     const negotiated = await negotiateVersion(this.#transport, this.url);
     return negotiated ?? versionOfApi((await this.content()).about.apiVersion);
   }
+}
+
+export function isNotAuthenticated(error: unknown): boolean {
+  return error instanceof VimFaultError && error.code === "NOT_AUTHENTICATED";
 }
 
 function isVersionMismatch(error: unknown): boolean {

@@ -1,5 +1,6 @@
 import {
   type DoorName,
+  type ErrorCode,
   HttpStatusError,
   SessionLimitError,
   SoapFaultError,
@@ -9,7 +10,14 @@ import {
 } from "../errors.ts";
 import { excerpt } from "../net/excerpt.ts";
 import { redactError } from "../sts/secrets.ts";
-import { vimFaultCode } from "./vim-fault-code.ts";
+import {
+  faultTypeOf,
+  LIMIT_HINT,
+  refusesLogin,
+  sessionLimits,
+  tellsSessionLimit,
+  vimFaultCode,
+} from "./vim-fault-code.ts";
 
 /** What was asked for when a call failed. */
 export interface VimErrorContext {
@@ -26,13 +34,6 @@ export interface VimErrorContext {
   readonly body?: string | undefined;
 }
 
-/** Words by which a server says that it has all the sessions that it may have; vpxd logs the second. */
-const LIMIT =
-  /\bsessions?\b[^.]{0,80}\b(?:limit(?:ed)?|maximum|exceed\w*)\b|\bout of (?:http )?sessions\b|\b(?:maximum|limit|too many)\b[^.]{0,80}\bsessions\b/i;
-const ALLOWED = /\blimited to (\d{1,9})\b/i;
-const CURRENT = /\b(?:existing|current) sessions?(?: count)?(?: is| are)?:? (\d{1,9})\b/i;
-const LIMITED_USER = /\bfor (?:the )?user:? ["']?([\w.\\@-]{0,255}[\w-])/i;
-
 const UNAVAILABLE = new Set([502, 503, 504]);
 
 /**
@@ -42,27 +43,45 @@ const UNAVAILABLE = new Set([502, 503, 504]);
 export function vimError(error: unknown, context: VimErrorContext): unknown {
   // What is wrong with a token before it is sent is told in words of ours.
   if (error instanceof TokenError) return error;
+  if (error instanceof SoapFaultError) {
+    // What the fault is must be known before words are taken out of it: a password may be part of its name.
+    const fault = faultTypeOf(error.faultType?.local ?? "", context.secrets);
+    const code = faultCodeOf(error, fault, context);
+    redactError(error, context.secrets, context);
+    if (error.faultType && fault !== "")
+      Reflect.set(error, "faultType", { ...error.faultType, local: fault });
+    return faultError(error, { fault, code }, context);
+  }
   redactError(error, context.secrets, context);
-  if (error instanceof SoapFaultError) return faultError(error, context);
   if (error instanceof HttpStatusError) return statusError(error, context);
   return error;
 }
 
-function faultError(error: SoapFaultError, context: VimErrorContext): VsphereSsoError {
-  const { door, operation, url, login, body } = context;
+/** The type decides; words, and a code that any fault may bear, only where it tells nothing. */
+function faultCodeOf(error: SoapFaultError, fault: string, { login }: VimErrorContext): ErrorCode {
+  const code = vimFaultCode(fault);
+  if (code !== "VIM_FAULT") return code;
+  if (login && tellsSessionLimit(error.faultString)) return "SESSION_LIMIT";
+  const mismatch = error.faultCode.local === "VersionMismatchFaultCode" && !refusesLogin(fault);
+  return mismatch ? "VERSION_MISMATCH" : code;
+}
+
+function faultError(
+  error: SoapFaultError,
+  { fault, code }: { readonly fault: string; readonly code: ErrorCode },
+  context: VimErrorContext,
+): VsphereSsoError {
+  const { door, operation, url, body, secrets } = context;
   const { faultString, fields, status } = error;
-  const fault = faultName(error);
   const details = { door, url, status, body, cause: error };
   const said = faultString === "" ? "" : `: ${excerpt(faultString)}`;
-  if (login && LIMIT.test(faultString)) {
+  if (code === "SESSION_LIMIT") {
     return new SessionLimitError(`${operation} was refused by ${url}: no more sessions are allowed${said}`, {
       ...details,
-      ...limits(faultString),
+      ...sessionLimits(faultString, secrets),
       hint: LIMIT_HINT,
     });
   }
-  const code =
-    error.faultCode.local === "VersionMismatchFaultCode" ? "VERSION_MISMATCH" : vimFaultCode(fault);
   return new VimFaultError(code, `${operation} was refused by ${url}: ${fault || "a fault"}${said}`, {
     ...details,
     fault,
@@ -72,20 +91,14 @@ function faultError(error: SoapFaultError, context: VimErrorContext): VsphereSso
   });
 }
 
-/** A fault's own type; what is no name of one could be anything. */
-function faultName({ faultType }: SoapFaultError): string {
-  const name = faultType?.local ?? "";
-  return /^[A-Za-z]\w{0,99}$/.test(name) ? name : "";
-}
-
 function statusError(error: HttpStatusError, context: VimErrorContext): VsphereSsoError {
-  const { door, operation, url, login, loginHint, body = "" } = context;
+  const { door, operation, url, login, loginHint, body = "", secrets } = context;
   const { status } = error;
   const details = { door, url, status, body, cause: error };
-  if (UNAVAILABLE.has(status) && LIMIT.test(body)) {
+  if (UNAVAILABLE.has(status) && tellsSessionLimit(body)) {
     return new SessionLimitError(
       `${operation} was refused by ${url}: no more sessions are allowed (HTTP ${status})`,
-      { ...details, ...limits(body), hint: LIMIT_HINT },
+      { ...details, ...sessionLimits(body, secrets), hint: LIMIT_HINT },
     );
   }
   const none = { ...details, fault: "", faultString: "" };
@@ -107,22 +120,6 @@ function statusError(error: HttpStatusError, context: VimErrorContext): VsphereS
   return error;
 }
 
-interface Limits {
-  readonly limit: number | undefined;
-  readonly current: number | undefined;
-  readonly user: string | undefined;
-}
-
-function limits(text: string): Limits {
-  const figure = (pattern: RegExp): number | undefined => {
-    const found = pattern.exec(text)?.[1];
-    return found === undefined ? undefined : Number(found);
-  };
-  return { limit: figure(ALLOWED), current: figure(CURRENT), user: LIMITED_USER.exec(text)?.[1] };
-}
-
-const LIMIT_HINT =
-  "end sessions that are no longer needed, and use one session for many calls; a login right away makes it worse";
 const SESSION_HINT = "the session has ended, or is not one of this server: log in again";
 const UNAVAILABLE_HINT =
   "vpxd is starting, restarting or stopped: try again in a minute, then look at the state of the services";

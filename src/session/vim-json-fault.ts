@@ -9,7 +9,7 @@ import { excerpt } from "../net/excerpt.ts";
 import { LEFT_OUT, repeatsSecret } from "../net/secret-words.ts";
 import { isObject, type JsonObject, own, ownText, parseJson } from "./json-text.ts";
 import { holdsVapiError, readVapiError, type VapiErrorReply } from "./vapi-error.ts";
-import { tellsSessionLimit, vimFaultCode } from "./vim-fault-code.ts";
+import { faultTypeOf, LIMIT_HINT, sessionLimits, tellsSessionLimit, vimFaultCode } from "./vim-fault-code.ts";
 
 /** What was asked for when the error came. */
 export interface VimJsonContext {
@@ -24,8 +24,6 @@ export interface VimJsonContext {
 const DOOR = "vim-json";
 const MAX_LENGTH = 4096;
 const MAX_FIELDS = 32;
-const LIMIT_FIGURE = /\blimited to (\d{1,9})\b/i;
-const TYPE_NAME = /^[A-Za-z][\w.]{0,127}$/;
 /** Members of every fault, which are no fields of its type. */
 const COMMON: ReadonlySet<string> = new Set(["_typeName", "faultstring", "faultMessage", "faultCause"]);
 
@@ -86,17 +84,16 @@ function isFault(body: unknown): body is JsonObject {
 
 function limitError(
   { status, url, text }: VapiErrorReply,
-  { what }: VimJsonContext,
+  { what, secrets }: VimJsonContext,
   said: string,
 ): SessionLimitError {
-  const limit = LIMIT_FIGURE.exec(text.slice(0, MAX_LENGTH))?.[1];
   return new SessionLimitError(`${what} was refused: no more sessions are allowed${said}`, {
     door: DOOR,
     url,
     status,
     body: text,
-    limit: limit === undefined ? undefined : Number(limit),
-    hint: "end sessions that are no longer needed, and use one session for many calls; a login right away makes it worse",
+    ...sessionLimits(text, secrets),
+    hint: LIMIT_HINT,
   });
 }
 
@@ -114,8 +111,7 @@ function faultError(
   const { status, url, text } = reply;
   const { what, secrets, login = false } = context;
   const guarded = (words: string): string => (repeatsSecret(words, secrets) ? LEFT_OUT : words);
-  const name = ownText(body, "_typeName") ?? "";
-  const fault = TYPE_NAME.test(name) && guarded(name) === name ? name : "";
+  const fault = faultTypeOf(ownText(body, "_typeName") ?? "", secrets);
   const faultString = guarded(wordsOf(body));
   const said = quote(wordsOf(body), secrets);
   const details = { door: DOOR, url, status, body: text } as const;

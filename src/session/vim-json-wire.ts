@@ -4,11 +4,11 @@ import { redactError } from "../sts/secrets.ts";
 import { isHtml } from "./json-text.ts";
 import type { DoorTransport } from "./transport.ts";
 import { replyText } from "./vapi-reply.ts";
-import { secretsIn } from "./vapi-request.ts";
 import type { VimRequest, VimResponse } from "./vim-calls.ts";
 import { readValue, SESSION_HEADER } from "./vim-json-answer.ts";
 import { readVimJsonError, tellsNoVimJson } from "./vim-json-fault.ts";
 import { writeParams } from "./vim-json-value.ts";
+import { secretsInParameters } from "./vim-secrets.ts";
 
 /** A call of VI/JSON, ready to be sent. */
 export interface VimJsonCall {
@@ -148,8 +148,9 @@ export function segment(name: string, text: string): string {
   });
 }
 
+/** On failure only: to look for them takes time. */
 function secretsOf({ session, secrets = [], request }: VimJsonCall): string[] {
-  return [...(session === undefined ? [] : [session]), ...secrets, ...secretsIn(request.params)];
+  return [...(session === undefined ? [] : [session]), ...secrets, ...secretsInParameters(request.params)];
 }
 
 function whatOf({ method, type, moId, member }: VimRequest, origin: string): string {

@@ -15,9 +15,10 @@ import { checkSessionId } from "./header-value.ts";
 import { checkRelease, checkReleases, FIRST_VIM_JSON_RELEASE, hello, VIM_JSON_RELEASES } from "./hello.ts";
 import { Once } from "./once.ts";
 import type { DoorTransport } from "./transport.ts";
+import { isSuccess } from "./vapi-reply.ts";
 import { VimCalls, type VimRequest, type VimResponse } from "./vim-calls.ts";
 import { managerIn, sessionIdIn, sessionInfo, unexpected } from "./vim-json-answer.ts";
-import { CONTENT, noVimJson, segment, VimJsonWire } from "./vim-json-wire.ts";
+import { CONTENT, noVimJson, segment, type VimJsonCall, VimJsonWire } from "./vim-json-wire.ts";
 
 export interface VimJsonOptions extends DoorOptions {
   /**
@@ -126,14 +127,22 @@ export class VimJson extends VimCalls implements SessionDoor, AsyncDisposable {
     const moId = await this.#manager.get(signal);
     const { username: userName, password } = identity;
     const params = { userName, password, ...(this.#locale !== undefined && { locale: this.#locale }) };
-    const response = await this.#wire.exchange({
+    const call: VimJsonCall = {
       release,
       request: { method: "POST", type: MANAGER, moId, member: "Login", params, repeatable: false, signal },
       login: true,
       session: undefined,
       secrets: [password],
-    });
-    const sessionId = sessionIdIn(response.headers);
+    };
+    const reply = await this.#wire.send(call);
+    const sessionId = sessionIdIn(reply.headers);
+    try {
+      await this.#wire.read(call, reply);
+    } catch (error) {
+      // There is a session, though the answer cannot be read.
+      if (sessionId !== undefined && isSuccess(reply)) await this.#end(sessionId, {}).catch(() => undefined);
+      throw error;
+    }
     if (sessionId === undefined) {
       throw unexpected(this.origin, "the login without a session ID in its header");
     }
@@ -163,19 +172,7 @@ export class VimJson extends VimCalls implements SessionDoor, AsyncDisposable {
     const session = this.#sessionId;
     const owned = this.#owned;
     this.#forget();
-    if (session === undefined || !owned) return;
-    const { signal } = options;
-    try {
-      const release = await this.#release.get(signal);
-      const moId = await this.#manager.get(signal);
-      await this.#wire.exchange({
-        release,
-        request: { method: "POST", type: MANAGER, moId, member: "Logout", repeatable: true, signal },
-        session,
-      });
-    } catch (error) {
-      if (!isNotAuthenticated(error)) throw error;
-    }
+    if (session !== undefined && owned) await this.#end(session, options);
   }
 
   async close(): Promise<void> {
@@ -197,6 +194,21 @@ export class VimJson extends VimCalls implements SessionDoor, AsyncDisposable {
     return { door, origin, session: this.#sessionId !== undefined, owned };
   }
 
+  /** Ends a session; one that has ended already is no failure. */
+  async #end(session: string, { signal }: CallOptions): Promise<void> {
+    try {
+      const release = await this.#release.get(signal);
+      const moId = await this.#manager.get(signal);
+      await this.#wire.exchange({
+        release,
+        request: { method: "POST", type: MANAGER, moId, member: "Logout", repeatable: true, signal },
+        session,
+      });
+    } catch (error) {
+      if (!isNotAuthenticated(error)) throw error;
+    }
+  }
+
   #forget(): void {
     this.#sessionId = undefined;
     this.#owned = false;
@@ -213,8 +225,9 @@ export class VimJson extends VimCalls implements SessionDoor, AsyncDisposable {
       this.#renew(request, session, answered);
       return response;
     } catch (error) {
-      // What comes with that is the ID of no session.
-      if (session !== undefined && !isNotAuthenticated(error)) this.#renew(request, session, answered);
+      // What comes with that is the ID of no session; a login whose answer cannot be read made one.
+      const made = session !== undefined || isSuccess(reply);
+      if (made && !isNotAuthenticated(error)) this.#renew(request, session, answered);
       throw error;
     }
   }

@@ -1,29 +1,19 @@
-import { ProtocolError, VimFaultError } from "../errors.ts";
-import type { ClientCertificate } from "../net/client-certificate.ts";
-import { Transport } from "../net/transport.ts";
+import { ProtocolError, SessionLimitError, VimFaultError } from "../errors.ts";
 import { escapeText } from "../xml/escape.ts";
 import type { XmlElement } from "../xml/reader.ts";
 import type { CallOptions, DoorAdoptOptions, DoorCredential, SessionDoor, SessionInfo } from "./door.ts";
+import { type ExtensionLoginOptions, extensionTransport } from "./extension-transport.ts";
 import { checkSessionId, isHeaderValue } from "./header-value.ts";
 import { isEsxi, requireVCenter, type ServiceContent } from "./service-content.ts";
 import { readSessionList, readUserSession, sessionInfo, type UserSession } from "./session-manager.ts";
 import type { SoapFields } from "./soap-fields.ts";
 import type { DoorTransport } from "./transport.ts";
 import type { ManagedObjectReference } from "./vim-calls.ts";
-import { VimChannel, type VimSoapOptions } from "./vim-channel.ts";
+import { isNotAuthenticated, VimChannel, type VimSoapOptions } from "./vim-channel.ts";
 import { cloneLogin, extensionLogin, type VimLogin, vimLogin } from "./vim-login.ts";
 
+export type { ExtensionLoginOptions } from "./extension-transport.ts";
 export type { VimSoapOptions } from "./vim-channel.ts";
-
-export interface ExtensionLoginOptions extends CallOptions {
-  /** What the extension is registered with. */
-  readonly certificate: ClientCertificate;
-  /**
-   * Port of the vCenter by which the virtual host for extensions is reached (`sdkTunnel:8089`), or `"direct"` to show
-   * the certificate at the door itself, which a vCenter's reverse proxy does not pass on. Default 80.
-   */
-  readonly tunnelPort?: number | "direct" | undefined;
-}
 
 export interface SoapCallOptions extends CallOptions {
   /** True for what may reach the server twice. Default false. */
@@ -58,7 +48,8 @@ export class VimSoap implements SessionDoor, AsyncDisposable {
   }
 
   get sessionId(): string | undefined {
-    return this.#held ? this.#channel.cookie.id : undefined;
+    const { id, last } = this.#channel.cookie;
+    return this.#held && id === last ? id : undefined;
   }
 
   get owned(): boolean {
@@ -97,19 +88,14 @@ export class VimSoap implements SessionDoor, AsyncDisposable {
    * vCenter itself, by the trust options of this door: the certificate served within is the vCenter's own. The session
    * is then used at the door as any other.
    *
-   * @throws ConnectionError `PROXY_REFUSED` when there is no tunnel; VimFaultError.
+   * @throws ConnectionError `PROXY_REFUSED` when there is no tunnel; VimFaultError; InvalidArgumentError at a door that
+   *   was given a transport and no trust options, for the trust of the one is not known to the other.
    */
   async loginExtensionByCertificate(extensionKey: string, options: ExtensionLoginOptions): Promise<string> {
     const login = extensionLogin(extensionKey, this.#options.locale);
-    const { certificate, tunnelPort = 80, signal } = options;
-    const { transport: _, ...own } = this.#options;
-    const transport = new Transport({
-      ...own,
-      clientCertificate: certificate,
-      ...(tunnelPort !== "direct" && { sdkTunnelPort: tunnelPort }),
-    });
+    const transport = extensionTransport(this.#options, options);
     try {
-      return await this.#open(login, { signal, transport });
+      return await this.#open(login, { signal: options.signal, transport });
     } finally {
       await transport.close();
     }
@@ -171,17 +157,17 @@ export class VimSoap implements SessionDoor, AsyncDisposable {
    * change.
    */
   async impersonateUser(userName: string, options: CallOptions = {}): Promise<UserSession> {
-    const before = this.#channel.cookie.id;
-    const wasOwned = this.#owned;
+    const before = this.sessionId;
     const parameters = { userName, locale: this.#options.locale };
-    const [result] = await this.#channel.manage("ImpersonateUser", parameters, options);
-    const session = readUserSession(result, this.url);
-    if (before !== undefined && this.#channel.cookie.id !== before) {
-      // vcsim makes a new session and leaves the old one.
-      this.#owned = true;
-      if (wasOwned) await this.#end(before, options).catch(() => undefined);
+    let results: readonly XmlElement[];
+    try {
+      results = await this.#channel.manage("ImpersonateUser", parameters, options);
+    } catch (error) {
+      if (!(error instanceof VimFaultError)) await this.#takeOver(before, options);
+      throw error;
     }
-    return session;
+    await this.#takeOver(before, options);
+    return readUserSession(results[0], this.url);
   }
 
   /** All sessions of the server, for those with the privilege Sessions.TerminateSession. */
@@ -200,7 +186,7 @@ export class VimSoap implements SessionDoor, AsyncDisposable {
   }
 
   async logout(options: CallOptions = {}): Promise<void> {
-    const session = this.sessionId;
+    const session = this.#held ? this.#channel.cookie.last : undefined;
     const owned = this.#owned;
     this.#forget();
     if (owned && session !== undefined) await this.#end(session, options);
@@ -229,6 +215,7 @@ export class VimSoap implements SessionDoor, AsyncDisposable {
       version,
       signal,
       idempotent: repeatable ?? false,
+      confidential: /^Acquire\w*Ticket$/.test(operation),
       headerXml: operationId === undefined ? undefined : operationIdXml(operationId),
     });
     return results;
@@ -258,22 +245,47 @@ export class VimSoap implements SessionDoor, AsyncDisposable {
     if (this.#held) this.#forget();
     const { operation, parameters } = login;
     const before = this.#channel.cookie.id;
-    const { results, setCookie } = await this.#channel.send({
-      operation,
-      target: sessionManager,
-      parameters,
-      login,
-      signal,
-      transport,
-      session: before ?? null,
-    });
-    readUserSession(results[0], this.url);
-    const sessionId = setCookie ? setCookie.id : before;
+    let sessionId: string | undefined;
+    try {
+      const { results } = await this.#channel.send({
+        operation,
+        target: sessionManager,
+        parameters,
+        login,
+        signal,
+        transport,
+        session: before ?? null,
+        onAccepted: (setCookie) => {
+          sessionId = setCookie ? setCookie.id : before;
+        },
+      });
+      readUserSession(results[0], this.url);
+    } catch (error) {
+      await this.#abandon(sessionId, error);
+      throw error;
+    }
     if (!isHeaderValue(sessionId)) throw unexpected(this.url, operation, "without a usable session cookie");
     this.#channel.cookie.set(sessionId);
     this.#held = true;
     this.#owned = true;
     return sessionId;
+  }
+
+  /** Ends what a login may have made, though its answer could not be read. */
+  async #abandon(sessionId: string | undefined, error: unknown): Promise<void> {
+    const refused = error instanceof VimFaultError || error instanceof SessionLimitError;
+    if (refused || !isHeaderValue(sessionId)) return;
+    this.#forget();
+    await this.#end(sessionId, {}).catch(() => undefined);
+  }
+
+  /** Owns the session that an answer has put in the place of another: vcsim makes a new one and leaves the old one. */
+  async #takeOver(before: string | undefined, options: CallOptions): Promise<void> {
+    const { sessionId } = this;
+    if (before === undefined || sessionId === undefined || sessionId === before) return;
+    const wasOwned = this.#owned;
+    this.#owned = true;
+    if (wasOwned) await this.#end(before, options).catch(() => undefined);
   }
 
   #forget(): void {
@@ -295,10 +307,6 @@ export class VimSoap implements SessionDoor, AsyncDisposable {
   async #requireVCenter(what: string, options: CallOptions): Promise<void> {
     requireVCenter((await this.serviceContent(options)).about, what, this.url);
   }
-}
-
-function isNotAuthenticated(error: unknown): boolean {
-  return error instanceof VimFaultError && error.code === "NOT_AUTHENTICATED";
 }
 
 function operationIdXml(operationId: string): string {

@@ -9,6 +9,7 @@ import { checkName, encodeFields, encodeReference, type SoapFields } from "./soa
 import type { DoorTransport } from "./transport.ts";
 import type { ManagedObjectReference } from "./vim-calls.ts";
 import { vimError } from "./vim-fault.ts";
+import { secretsInParameters } from "./vim-secrets.ts";
 
 /** One call of a VMOMI service: vCenter's own, or one of its siblings. */
 export interface VmomiCall {
@@ -27,7 +28,8 @@ export interface VmomiCall {
   readonly security?: MessageSecurity | undefined;
   readonly idempotent?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
-  readonly secrets: readonly string[];
+  /** What is sent in confidence beside the parameters; asked for when it is needed. */
+  readonly secrets: () => readonly string[];
   /** Whether the answer holds a secret, so that none of it is quoted. */
   readonly confidential?: boolean | undefined;
   readonly login?: boolean | undefined;
@@ -43,10 +45,12 @@ const MAX_TREE = 500_000;
  * @throws VimFaultError, SessionLimitError, and as `exchangeSoap`.
  */
 export async function callVmomi(call: VmomiCall): Promise<readonly XmlElement[]> {
-  const { url, namespace, operation, secrets } = call;
+  const { url, namespace, operation } = call;
   const response = `${operation}Response`;
   let body: string | undefined;
   const bodyXml = writeBody(call);
+  // On failure only: to look for them takes time.
+  const secrets = (): string[] => [...call.secrets(), ...secretsInParameters(call.parameters)];
   try {
     const { value } = await exchangeSoap<XmlElement | undefined>({
       transport: {
@@ -65,7 +69,7 @@ export async function callVmomi(call: VmomiCall): Promise<readonly XmlElement[]>
       security: call.security,
       idempotent: call.idempotent,
       signal: call.signal,
-      quote: (text) => (call.confidential ? "its words are left out" : quoteAnswer(text, secrets)),
+      quote: (text) => (call.confidential ? "its words are left out" : quoteAnswer(text, secrets())),
       read: (text) => {
         const tree = new TreeSink(MAX_TREE);
         const fault = readEnvelope(text, (ns, local, tag) => {
@@ -78,7 +82,7 @@ export async function callVmomi(call: VmomiCall): Promise<readonly XmlElement[]>
     });
     return value ? children(value, namespace, "returnval") : [];
   } catch (error) {
-    throw vimError(error, { ...call, body });
+    throw vimError(error, { ...call, secrets: secrets(), body });
   }
 }
 

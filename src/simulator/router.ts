@@ -27,6 +27,8 @@ export interface HttpRequest {
   readonly authorizations: readonly string[];
   readonly body: Buffer;
   readonly remoteAddress: string;
+  /** True where the answer was put off, and the request is looked at once more. */
+  readonly again?: true;
   /** Certificate that the client showed in TLS, DER. */
   readonly clientCertificate?: Buffer | undefined;
 }
@@ -37,6 +39,8 @@ export interface HttpAnswer {
   readonly body: string;
   /** Name of the SOAP or JSON-RPC operation, where the request could be read that far. */
   readonly operation?: string;
+  /** For a call that waits: how long this answer may be put off for another that has something to tell. */
+  readonly holdMs?: number | undefined;
   /** For the log: why something was refused of which clients are not told the reason. */
   readonly reason?: string;
 }

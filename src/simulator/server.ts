@@ -12,6 +12,8 @@ const ADDRESS = "127.0.0.1";
 const MAX_BODY = 4 * 1024 * 1024;
 /** Room for tokens in `Authorization`. */
 const MAX_HEADERS = 64 * 1024;
+/** Between two looks for something to tell to a call that waits. */
+const LOOK_MS = 50;
 
 /** A request as it was received. */
 export interface ReceivedRequest {
@@ -109,10 +111,11 @@ export class NodeServer {
     const body = await readBody(request);
     const mishap = this.#context.mishap();
     let answer: HttpAnswer;
+    let message: HttpRequest | undefined;
     if (!body) answer = { status: 413, headers: {}, body: "" };
     else if (!view) answer = unavailable(undefined);
     else {
-      const message: HttpRequest = {
+      message = {
         method,
         path,
         query,
@@ -126,6 +129,7 @@ export class NodeServer {
     }
     const { operation } = answer;
     received({ node: number, method, path, ...(operation === undefined ? {} : { operation }) });
+    if (message && answer.holdMs) answer = await this.#heldAnswer(answer, message, response);
     if (plan.faults.delayMs) await sleep(plan.faults.delayMs, undefined, { signal: this.#closing.signal });
     const what = operation === undefined ? `${method} ${path}` : `${method} ${path} ${operation}`;
     if (mishap === "reset") {
@@ -136,6 +140,19 @@ export class NodeServer {
     }
     log(`${what} ${answer.status}${answer.reason === undefined ? "" : ` (${answer.reason})`}`);
     send(response, answer, view?.now);
+  }
+
+  /** Looks at a request again and again, until there is something to tell, or nobody to tell it to. */
+  async #heldAnswer(first: HttpAnswer, message: HttpRequest, response: ServerResponse): Promise<HttpAnswer> {
+    let answer = first;
+    for (let heldMs = 0; heldMs < (answer.holdMs ?? 0); heldMs += LOOK_MS) {
+      await sleep(LOOK_MS);
+      const view = this.#context.view();
+      this.#closing.signal.throwIfAborted();
+      if (!view || response.destroyed) break;
+      answer = this.#context.route({ ...message, again: true }, view);
+    }
+    return answer;
   }
 }
 

@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
 import { readdir, stat, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { ChildProcess } from "../../src/cli/child.ts";
+import { type ChildOptions, ChildProcess } from "../../src/cli/child.ts";
+import { writingTo } from "../../src/cli/program-folder.ts";
 import { type Simulator, startSimulator } from "../../src/simulator/index.ts";
 import { authority, type CliOptions, jsonError, servedFingerprints, temporaryFolder } from "./host.ts";
 import { administrator, asAdministrator, handedOver } from "./session-hosts.ts";
@@ -239,6 +240,42 @@ describe("vsso exec", () => {
     });
   });
 
+  describe("with a TMPDIR", () => {
+    it("that is relative gives the program an absolute path", async () => {
+      const elsewhere = await temporaryFolder();
+      const script = `process.stdout.write(process.env.GOVMOMI_HOME + " " + require("node:fs").existsSync(process.env.GOVMOMI_HOME))`;
+      const { code, out } = await exec([process.execPath, "-e", script], {
+        env: { TMPDIR: relative(process.cwd(), elsewhere) },
+      });
+      expect({ code, out: out.startsWith(join(elsewhere, "vsso-exec-")) }).toEqual({ code: 0, out: true });
+      expect(out.endsWith(" true")).toBe(true);
+      expect(await readdir(elsewhere)).toEqual([]);
+    });
+
+    it("that does not exist is an error of usage that names it, and no login", async () => {
+      const before = simulator.requests.length;
+      const result = await exec(["-o", "json", "true"], { env: { TMPDIR: "/nonexistent/folder" } });
+      expect(result).toMatchObject({ code: 2, out: "" });
+      expect(jsonError(result)).toMatchObject({
+        code: "USAGE",
+        message: "no folder can be made in /nonexistent/folder of TMPDIR",
+        hint: expect.stringContaining("TMPDIR"),
+      });
+      expect(simulator.requests.length).toBe(before);
+    });
+
+    it("holds nothing after a login that was refused", async () => {
+      expect((await exec(["true"], { env: { VSSO_PASSWORD: "wrong" } })).code).toBe(3);
+    });
+  });
+
+  it("says that --resolve does not reach the program", async () => {
+    const [node] = simulator.servers;
+    const { code, err } = await exec(["--resolve", `elsewhere:443:127.0.0.1:${node!.port}`, "true"]);
+    expect(code).toBe(0);
+    expect(err).toMatch(/^warning: --resolve .*looks the name up by itself\n$/);
+  });
+
   it("within exec uses the session that is there, and does not end it", async () => {
     const handed = await handedOver(simulator);
     const env = await environmentOf([], { env: { VSSO_SESSION_ID: handed.vapi!.id } });
@@ -260,22 +297,57 @@ describe("vsso exec", () => {
   });
 });
 
-describe("a program on a terminal", () => {
-  it("is given no signal that the terminal gives it by itself", async () => {
-    const script = `process.on("SIGINT", () => process.exit(1)); process.on("SIGTERM", () => process.exit(0));
-      setInterval(() => undefined, 1000);
-      console.log("up");`;
-    const child = new ChildProcess(
+describe("a folder for a program", () => {
+  it("that takes no files is a typed error", async () => {
+    await expect(writingTo("/nonexistent", () => writeFile("/nonexistent/a", ""))).rejects.toMatchObject({
+      code: "USAGE",
+      message: "the files of the program cannot be written to /nonexistent",
+    });
+    await expect(writingTo("/", async () => Promise.reject(new Error("other")))).rejects.toThrow("other");
+  });
+});
+
+describe("a program", () => {
+  const start = (script: string, options: Partial<ChildOptions> = {}) =>
+    new ChildProcess(
       { command: process.execPath, args: ["-e", script], env: {} },
       {
         stdio: "pipe",
-        onTerminal: true,
-        onOutput: () => {
-          child.take("SIGINT");
-          child.take("SIGTERM");
-        },
+        isInForeground: () => false,
+        signal: new AbortController().signal,
+        ...options,
       },
     );
-    expect(await child.ended).toEqual({ code: 0, signal: null });
+  const ends = (signal: string, code: number) => `process.on("${signal}", () => process.exit(${code}));`;
+  const runs = `setInterval(() => undefined, 1000); console.log("up");`;
+
+  it.each(["SIGINT", "SIGQUIT", "SIGWINCH"] as const)(
+    "in the foreground of a terminal is not given %s, which it has from there",
+    async (signal) => {
+      const child = start(`${ends(signal, 1)} ${ends("SIGTERM", 0)} ${runs}`, {
+        isInForeground: () => true,
+        onOutput: () => {
+          child.take(signal);
+          child.take("SIGTERM");
+        },
+      });
+      expect(await child.ended).toEqual({ code: 0, signal: null });
+    },
+  );
+
+  it.each(["SIGHUP", "SIGTERM", "SIGUSR2", "SIGCONT"] as const)(
+    "in the foreground of a terminal is given %s",
+    async (signal) => {
+      const child = start(`${ends(signal, 7)} ${runs}`, {
+        isInForeground: () => true,
+        onOutput: () => child.take(signal),
+      });
+      expect(await child.ended).toEqual({ code: 7, signal: null });
+    },
+  );
+
+  it("is not started once the command is interrupted", () => {
+    const signal = AbortSignal.abort(new Error("stopped by SIGINT"));
+    expect(() => start("", { signal })).toThrow("stopped by SIGINT");
   });
 });

@@ -54,7 +54,9 @@ describe("help", () => {
     expect(out).toMatch(new RegExp(`\\nExample:\\n  vsso ${name} ?.*\\n$`));
     for (const option of [...entry.options, "server", "ca", "pin", "help"])
       expect(out).toContain(`--${option}`);
-    expect(out).toMatch(new RegExp(`--output FORMAT +${entry.formats.join(" or ")}\n`));
+    const formats = [entry.formats.slice(0, -1).join(", "), entry.formats.at(-1)].join(" or ");
+    const more = entry.runsProgram ? ", of errors of vsso itself" : "";
+    expect(out).toMatch(new RegExp(`--output FORMAT +${formats}${more}\n`));
     expectToFit(out);
   });
 

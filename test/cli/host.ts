@@ -66,10 +66,11 @@ export async function vsso(argv: readonly string[], options: CliOptions = {}): P
     },
     columns: options.columns,
     signal: options.signal ?? new AbortController().signal,
-    runChild: (program) => {
+    runChild: async (program) => {
       const child = new ChildProcess(program, {
         stdio: "pipe",
-        onTerminal: false,
+        isInForeground: () => false,
+        signal: options.signal ?? new AbortController().signal,
         onOutput: (stream, text) => {
           if (stream === "stdout") {
             out += text;

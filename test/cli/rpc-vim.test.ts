@@ -57,6 +57,18 @@ describe("calls other than REST", () => {
       });
     });
 
+    it("tells of JSON, and of no function, where an object of the input has no name", async () => {
+      const data = '{"filter":{"names":["web-01"]}}';
+      const result = await rpc("com.vmware.vcenter.VM", "list", "-d", data, "-o", "json");
+      expect(result).toMatchObject({ code: 2, out: "" });
+      const { message, hint, cause } = jsonError(result);
+      expect(message).toContain("input.filter");
+      expect(hint).toContain('{"STRUCTURE": {"<name>": {…}}}');
+      expect(hint).toContain('{"STRUCTURE": {"map-entry": {"key": …, "value": …}}}');
+      expect(hint).not.toMatch(/vapi[A-Z]/);
+      expect(cause).toBeNull();
+    });
+
     it("refuses input that is no object before it connects", async () => {
       const before = simulator.requests.length;
       for (const data of ["[]", "1", '"x"', "{"]) {
@@ -86,6 +98,12 @@ describe("calls other than REST", () => {
       const { code, out } = await vim("ServiceInstance/ServiceInstance/CurrentTime");
       expect(code).toBe(0);
       expect(out).toMatch(/\d{4}-\d\d-\d\dT/);
+    });
+
+    it("says once what a fault says", async () => {
+      const { code, err } = await asAdministrator(simulator, ["session", "rm", "no-such-key"]);
+      expect(code).toBe(1);
+      expect(err).toMatch(/^error\[VIM_FAULT\]: .*NotFound.*\n {2}try: .*\n$/);
     });
 
     it("-X overrides what the first letter says", async () => {

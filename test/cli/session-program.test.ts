@@ -1,5 +1,9 @@
+import { readFileSync } from "node:fs";
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Simulator, startSimulator } from "../../src/simulator/index.ts";
+import { temporaryFolder } from "./host.ts";
 import { PROGRAM, start } from "./program.ts";
 import { administrator } from "./session-hosts.ts";
 
@@ -27,7 +31,10 @@ describe("the program, with sessions", () => {
     expect(simulator.sessions).toEqual([]);
   });
 
-  it.each(["SIGINT", "SIGTERM", "SIGHUP"] as const)("exec gives %s on, and logs out", async (signal) => {
+  it.each([
+    ...(["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"] as const),
+    ...(["SIGUSR1", "SIGUSR2", "SIGALRM", "SIGCONT", "SIGWINCH"] as const),
+  ])("exec gives %s on, and logs out", async (signal) => {
     const script = `process.on("${signal}", () => process.exit(9)); setInterval(() => {}, 1000); console.log("up")`;
     const running = vsso("exec", "--", process.execPath, "-e", script);
     await running.firstLine;
@@ -85,6 +92,43 @@ describe("the program, with sessions", () => {
     const { code } = await shell("vsso session login -o id > /dev/full");
     expect(code).toBe(1);
     expect(simulator.sessions).toEqual([]);
+  });
+
+  it.each([
+    ["a device", "> /dev/full", "ENOSPC"],
+    // Of 1024 bytes, which the system writes before it refuses more.
+    ["a file, after its beginning", '> "$file"', "EFBIG"],
+  ])("says that a result could not be written to %s", async (_, to, code) => {
+    const file = join(await temporaryFolder(), "result");
+    const limit = `file='${file}'; ulimit -f 2`;
+    for (const format of ["", " -o json"]) {
+      const command = `vsso lookup list${format} ${to}`;
+      const result = await shell(`${limit}; ${command}`);
+      expect({ code: result.code, out: result.out }).toEqual({ code: 1, out: "" });
+      expect(result.err).toContain(`the result could not be written: ${code}`);
+      expect(result.err).not.toContain("interrupted");
+      if (format !== "") expect(JSON.parse(result.err)).toMatchObject({ error: { code: "OUTPUT_FAILED" } });
+    }
+  });
+
+  it("exec whose files cannot be written says so, and logs out", async () => {
+    const folder = await temporaryFolder();
+    const { code, err } = await shell(`export TMPDIR='${folder}'; ulimit -f 0; vsso exec -- echo ran`);
+    expect(code).toBe(2);
+    expect(err).toMatch(
+      /^error\[USAGE\]: the files of the program cannot be written to .*\n.*EFBIG.*\n.*TMPDIR\n$/,
+    );
+    expect(simulator.sessions).toEqual([]);
+    expect(await readdir(folder)).toEqual([]);
+  });
+
+  it("says who it is to the server", async () => {
+    expect((await shell("vsso session login -o id")).code).toBe(0);
+    const list = await shell("vsso session list --server-side -o json");
+    const { sessions } = JSON.parse(list.out) as { sessions: { userAgent: string }[] };
+    const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
+    expect(sessions.map(({ userAgent }) => userAgent)).toEqual([`vsso/${version}`, `vsso/${version}`]);
+    simulator.endSessions();
   });
 
   it("prints bytes as the server sent them", async () => {

@@ -171,7 +171,10 @@ describe("vsso session", () => {
     describe("--clone and --ticket", () => {
       it("print a ticket, and make a session of their own out of it, once", async () => {
         const { code, out, err } = await session("login", "--clone");
-        expect({ code, err }).toEqual({ code: 0, err: "" });
+        expect(code).toBe(0);
+        expect(err).toMatch(
+          /^note: the session that the ticket is of stays open at .* -o json prints its ID/,
+        );
         expect(out).toMatch(/^\S+\n$/);
         expect(simulator.sessions).toHaveLength(1);
         const clone = (ticket: string, input = "") =>
@@ -193,6 +196,8 @@ describe("vsso session", () => {
 
       it("clone the session of the environment", async () => {
         const { vapi } = await handedOver(simulator);
+        const plain = await withSession(vapi!.id, "session", "login", "--clone");
+        expect(plain).toMatchObject({ code: 0, err: "", out: expect.stringMatching(/^\S+\n$/) });
         const ticket = await withSession(vapi!.id, "session", "login", "--clone", "-o", "json");
         expect(ticket).toMatchObject({ code: 0, err: "" });
         expect(JSON.parse(ticket.out)).toMatchObject({ vapi, vim: vapi, ticket: expect.any(String) });
@@ -210,8 +215,8 @@ describe("vsso session", () => {
         const none = await vsso([...argv, "id", "--ticket", ticket.trim()]);
         expect(none).toMatchObject({ code: 1, out: "" });
         expect(none.err).toMatch(/^error\[UNSUPPORTED\]: .*no vAPI ID/);
-        // The login of --clone added its own two; that of the ticket was ended again.
-        expect(old.sessions.length).toBe(before + 2);
+        // The login of --clone added that of the VIM side alone; that of the ticket was ended again.
+        expect(old.sessions.length).toBe(before + 1);
       });
     });
 
@@ -269,6 +274,25 @@ describe("vsso session", () => {
       expect(simulator.sessions).toEqual([]);
     });
 
+    it("of a session of the environment that has ended says how to go on", async () => {
+      for (const argv of [
+        ["session", "show"],
+        ["api", "GET", "/api/vcenter/vm"],
+        ["exec", process.execPath],
+      ]) {
+        const result = await withSession("0123456789abcdef", ...argv);
+        expect(result).toMatchObject({ code: 3, out: "" });
+        expect(result.err).toMatch(/^error\[NOT_AUTHENTICATED\]: /);
+        expect(result.err).toContain(
+          'try: the session of VSSO_SESSION_ID has ended: unset it, or eval "$(vsso session login -o env)", or name who logs in (--user)\n',
+        );
+        expect(result.err).not.toContain("cause:");
+      }
+      const given = await session("show", "--id", "0123456789abcdef");
+      expect(given.code).toBe(3);
+      expect(given.err).not.toContain("VSSO_SESSION_ID");
+    });
+
     it("of a session that is none is 3", async () => {
       const result = await withSession("0123456789abcdef", "session", "show", "-o", "json");
       expect(result).toMatchObject({ code: 3, out: "" });
@@ -313,6 +337,28 @@ describe("vsso session", () => {
         expect({ code, out, err }).toEqual({ code: 0, out: `logged out of ${side}\n`, err: "" });
       }
       expect(old.sessions).toEqual([]);
+    });
+
+    it.each(["vapi", "vim"] as const)("ends what is left when that of %s has expired", async (ended) => {
+      await using old = await startSimulator({ nodes: 1, release: "7.0.3" });
+      const { vapi, vim } = await handedOver(old);
+      const left = ended === "vapi" ? "vim" : "vapi";
+      const ids = { VSSO_SESSION_ID: vapi!.id, VSSO_VIM_SESSION_ID: vim!.id };
+      const env = { VSSO_SERVER: authority(old), VSSO_CA: old.caFile, ...ids };
+      const end = await vsso(["session", "logout", "--id", ended === "vapi" ? vapi!.id : vim!.id], { env });
+      expect(end).toMatchObject({ code: 0, out: `logged out of ${ended}\n` });
+
+      const shown = await vsso(["session", "show", "-o", "json"], { env });
+      expect(shown).toMatchObject({ code: 0, err: "" });
+      expect(JSON.parse(shown.out)).toMatchObject({ [ended]: null, [left]: { user: expect.any(String) } });
+      // A call needs the session of its own side alone.
+      const called = await vsso(["api", "GET", "/api/vcenter/vm"], { env });
+      expect(called.code).toBe(ended === "vapi" ? 3 : 0);
+
+      const { code, out, err } = await vsso(["session", "logout"], { env });
+      expect({ code, out, err }).toEqual({ code: 0, out: `logged out of ${left}\n`, err: "" });
+      expect(old.sessions).toEqual([]);
+      expect((await vsso(["session", "logout"], { env })).code).toBe(3);
     });
 
     it("of a session that has ended is 3", async () => {

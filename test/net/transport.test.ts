@@ -58,6 +58,23 @@ describe("a request", () => {
     ]);
   });
 
+  test("says who asks, unless the request says it itself", async () => {
+    const seen: (string | undefined)[] = [];
+    const { port } = await startPlainServer((request, response) => {
+      seen.push(request.headers["user-agent"]);
+      response.end();
+    });
+    const url = `http://127.0.0.1:${port}/`;
+    await makeTransport().request(url, GET);
+    const named = makeTransport({ userAgent: "mine/1.0 (x)" });
+    await named.request(url, GET);
+    await named.request(url, { ...GET, headers: { "User-Agent": "of-the-request" } });
+    expect(seen).toEqual(["vsphere-sso", "mine/1.0 (x)", "of-the-request"]);
+    for (const userAgent of ["", " x", "a\r\nb: c", "\u00e9"]) {
+      expect(() => makeTransport({ userAgent })).toThrow("userAgent must be visible ASCII");
+    }
+  });
+
   test("does not follow a redirect", async () => {
     let requests = 0;
     const { port } = await startPlainServer((_request, response) => {

@@ -319,7 +319,7 @@ describe("a session that has ended", () => {
       side: "vapi",
       repeatable: true,
       send: async () => {
-        sent++;
+        if (sent++ === 0) server.sessions.clear();
         throw error;
       },
     });
@@ -338,8 +338,9 @@ describe("a call that may have been carried out", () => {
       side: "vapi",
       repeatable,
       send: async () => {
-        if (sent++ === 0) throw error;
-        return "done";
+        if (sent++ > 0) return "done";
+        server.sessions.clear();
+        throw error;
       },
     });
     const result = await call.catch((thrown: unknown) => thrown);
@@ -585,7 +586,9 @@ describe("the end", () => {
     server.gates.set("vapi login", never.promise);
     server.sessions.clear();
     const renewal = thrownBy(bridge.ready("vapi", "vapi-session-1"));
-    await bridge.end(20);
+    await expect.poll(() => server.count("vapi login")).toBe(2);
+    const error = await thrownBy(bridge.end(20));
+    expect(error).toMatchObject({ code: "TIMEOUT", message: expect.stringContaining("still under way") });
     expect(await renewal).toMatchObject({ code: "ABORTED" });
     never.open();
   });

@@ -67,4 +67,17 @@ describe("the session cookie", () => {
     cookie.note("login", { id: undefined });
     expect(cookie.id).toBeUndefined();
   });
+
+  test("that is removed leaves the ID of the session to be ended, whatever is set behind it", () => {
+    const cookie = new SessionCookie();
+    cookie.set("login");
+    cookie.note("login", { id: "rotated" });
+    expect([cookie.id, cookie.last]).toEqual(["rotated", "rotated"]);
+    cookie.note("rotated", { id: undefined });
+    expect([cookie.id, cookie.last]).toEqual([undefined, "rotated"]);
+    cookie.note(undefined, { id: "of nobody" });
+    expect([cookie.id, cookie.last]).toEqual(["of nobody", "rotated"]);
+    cookie.set(undefined);
+    expect([cookie.id, cookie.last]).toEqual([undefined, undefined]);
+  });
 });

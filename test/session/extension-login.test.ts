@@ -5,6 +5,7 @@ import type { TLSSocket } from "node:tls";
 import { inspect } from "node:util";
 import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { InvalidArgumentError } from "../../src/errors.ts";
+import { Transport } from "../../src/net/transport.ts";
 import { VimSoap, type VimSoapOptions } from "../../src/session/vim-soap.ts";
 import { type Identity, makeAuthority, makeCertificate, makeSelfSigned } from "../helpers/certificates.ts";
 import type { SoapReply } from "../helpers/soap-server.ts";
@@ -21,7 +22,7 @@ beforeAll(async () => {
 });
 
 /** A vCenter that knows one extension by its certificate; the tunnel leads to it as port 80 of one does. */
-async function startVCenter(apiType = "VirtualCenter") {
+async function startVCenter(apiType = "VirtualCenter", answered = session("returnval", "k", KEY)) {
   const operations: string[] = [];
   const cookies: (string | undefined)[] = [];
   const reply = (operation: string, body: string, certificate: string | undefined): SoapReply => {
@@ -38,7 +39,7 @@ async function startVCenter(apiType = "VirtualCenter") {
           return vimFault("InvalidLogin", "Cannot complete login");
         }
         return {
-          ...answer(call, session("returnval", "k", KEY)),
+          ...answer(call, answered),
           headers: { "set-cookie": 'vmware_soap_session="by-certificate"; Path=/; HttpOnly; Secure' },
         };
       default:
@@ -132,6 +133,29 @@ describe("the login of an extension", () => {
       code: "TRUST_REFUSED",
     });
     expect(operations).toEqual([]);
+  });
+
+  test("is refused at a door whose transport alone knows whom to trust", async () => {
+    const { door, port, operations } = await startVCenter();
+    const transport = new Transport({ trust: { ca: authority.cert }, retry: false });
+    onTestFinished(() => transport.close());
+    const options = { certificate: certificate(), tunnelPort: "direct" } as const;
+    const vim = new VimSoap(`127.0.0.1:${port}`, { transport });
+    await expect(vim.loginExtensionByCertificate(KEY, options)).rejects.toBeInstanceOf(InvalidArgumentError);
+    expect(operations).toEqual([]);
+    expect(await door({ transport }).loginExtensionByCertificate(KEY, options)).toBe("by-certificate");
+  });
+
+  test("is undone when its answer cannot be read", async () => {
+    const { door, operations, cookies } = await startVCenter("VirtualCenter", "");
+    const vim = door();
+    const options = { certificate: certificate(), tunnelPort: "direct" } as const;
+    await expect(vim.loginExtensionByCertificate(KEY, options)).rejects.toMatchObject({
+      code: "RESPONSE_UNEXPECTED",
+    });
+    expect(operations).toEqual(["RetrieveServiceContent", "LoginExtensionByCertificate", "Logout"]);
+    expect(cookies.at(-1)).toBe('vmware_soap_session="by-certificate"');
+    expect(vim.sessionId).toBeUndefined();
   });
 
   test("is there at a vCenter only", async () => {

@@ -74,6 +74,26 @@ describe("a service beside VIM", () => {
     expect(asked.map(({ headers }) => headers.soapaction)).toEqual([`"urn:${name}"`, `"urn:${name}"`]);
   });
 
+  test("repeats nothing confidential of its parameters, nor the session, in an error", async () => {
+    const server = await soapServer(({ body }) => ({
+      status: 500,
+      body: envelope(
+        `<S:Fault><faultcode>ServerFaultCode</faultcode><faultstring>${body.replaceAll("<", "&lt;")}</faultstring></S:Fault>`,
+      ),
+    }));
+    onTestFinished(() => server[Symbol.asyncDispose]());
+    for (const name of ["sms", "eam"] as const) {
+      const service = new SiblingService(name, "vc01", { sessionId: ID }, { transport: plain(server.url) });
+      const error: unknown = await service
+        .call("RegisterProvider", TARGET, { providerSpec: { username: "bob", password: "top-secret" } })
+        .catch((reason: unknown) => reason);
+      expect(error).toBeInstanceOf(VimFaultError);
+      expect(`${inspect(error, { depth: 9 })} ${JSON.stringify(error)}`).not.toMatch(
+        /top-secret|session-of-vim/,
+      );
+    }
+  });
+
   test("is called at another path and version where they are given", async () => {
     const server = await startSibling("urn:pbm", "/pbm/sdk", "header");
     const options = { transport: plain(server.url), path: "/pbm/sdk", version: "2.0" };

@@ -1,4 +1,5 @@
 import { getEventListeners } from "node:events";
+import { inspect } from "node:util";
 import { describe, expect, test } from "vitest";
 import {
   AbortedError,
@@ -338,4 +339,111 @@ describe("waiting for a task", () => {
       await failureOf(new VapiTask(rest, ID).wait(options), InvalidArgumentError);
     },
   );
+});
+
+describe("what was sent in confidence", () => {
+  const SECRET = "VerySecretPassw0rd";
+  const SESSION = "b00db39f948d13ea1e59b4d6fce56389";
+  const shown = (error: Error): string =>
+    [String(error), error.stack, inspect(error, { depth: 9 }), JSON.stringify(error)].join("\n");
+
+  async function started(answers: readonly Answer[], id = ID) {
+    const path = `/api/cis/tasks/${id}`;
+    const { rest } = await serverOf(answers, { "POST /api/x": { body: JSON.stringify(id) } }, path);
+    rest.adopt(SESSION);
+    return startTask(rest, { method: "POST", path: "/api/x", body: { spec: { password: SECRET } } });
+  }
+
+  test.each([
+    ["a secret of the request that began it", SECRET],
+    ["the session", SESSION],
+  ])("is not repeated by the error of a task: %s", async (_, secret) => {
+    const error = apiError("INVALID_ARGUMENT", { default_message: `Bad: ${secret}` });
+    const task = await started([{ body: info("FAILED", { error, operation: secret }) }]);
+    const failed = await failureOf(task.wait(FAST), TaskError);
+    expect(failed.cause).toMatchObject({ errorType: "INVALID_ARGUMENT" });
+    expect(shown(failed)).not.toContain(secret);
+  });
+
+  test("is not repeated by the name of an operation", async () => {
+    const failures = [{ operation: SECRET }, { operation: SESSION, error: apiError("CANCELED") }];
+    for (const failure of failures) {
+      const task = await started([{ body: info("FAILED", failure) }]);
+      expect(shown(await failureOf(task.wait(FAST), TaskError))).not.toContain(failure.operation);
+    }
+  });
+
+  test("is not repeated by a look that fails", async () => {
+    const message = { default_message: `Bad: ${SECRET}` };
+    const task = await started([{ status: 400, body: apiError("ERROR", message) }]);
+    expect(shown(await failureOf(task.wait(FAST), VapiError))).not.toContain(SECRET);
+    expect(shown(await failureOf(task.cancel(), HttpStatusError))).not.toContain(SECRET);
+  });
+
+  test("is not repeated where the caller names it to a task of another program", async () => {
+    const error = apiError("ERROR", { default_message: `Bad: ${SECRET}` });
+    const { rest } = await serverOf([{ body: info("FAILED", { error }) }]);
+    const task = new VapiTask(rest, ID, { secrets: [SECRET] });
+    expect(shown(await failureOf(task.wait(FAST), TaskError))).not.toContain(SECRET);
+    expect(inspect(task, { depth: 9, showHidden: true })).not.toContain(SECRET);
+  });
+
+  test.each([SECRET, SESSION])("is the ID of no task", async (secret) => {
+    const error = await failureOf(started([], `task-${secret}`), ProtocolError);
+    expect(shown(error)).not.toContain(secret);
+  });
+
+  test("is not in the way of a task whose ID holds a short text by chance", async () => {
+    const { rest } = await serverOf([{ body: info("FAILED") }], {
+      "POST /api/x": { body: JSON.stringify(ID) },
+    });
+    const body = { password: "appliance" };
+    const task = await startTask(rest, { method: "POST", path: "/api/x", body });
+    expect(task.id).toBe(ID);
+    expect(shown(await failureOf(task.wait(FAST), TaskError))).not.toContain("appliance");
+  });
+
+  test("nor does a terminal act on an ID or an operation", async () => {
+    const operation = "import\u001b[2J";
+    const id = "task\u001b[2J";
+    const { rest } = await serverOf(
+      [{ body: info("FAILED", { operation }) }],
+      {},
+      `/api/cis/tasks/${encodeURIComponent(id)}`,
+    );
+    const failed = await failureOf(new VapiTask(rest, id).wait(FAST), TaskError);
+    expect(failed.message).not.toContain("\u001b");
+  });
+});
+
+describe("many tasks", () => {
+  test("wait with one signal, which has one listener", async () => {
+    const { rest } = await serverOf([{ body: info("RUNNING") }]);
+    const controller = new AbortController();
+    const { signal } = controller;
+    const waits: Promise<unknown>[] = [];
+    let counted = 0;
+    const seen = new Promise<void>((resolve) => {
+      const onProgress = (): void => {
+        if (++counted === 20) resolve();
+      };
+      for (let task = 0; task < 20; task++) {
+        waits.push(new VapiTask(rest, ID).wait({ intervalMs: 60_000, onProgress, signal }));
+      }
+    });
+    const ends = waits.map((wait) => failureOf(wait, AbortedError));
+    await seen;
+    // Each goes to sleep when it has told.
+    await new Promise(setImmediate);
+    expect(getEventListeners(signal, "abort")).toHaveLength(1);
+    controller.abort();
+    await Promise.all(ends);
+    expect(getEventListeners(signal, "abort")).toHaveLength(0);
+  });
+});
+
+test("a result that is nested deeper than JSON is written is passed on", async () => {
+  const deep = `${"[".repeat(200_000)}${"]".repeat(200_000)}`;
+  const { rest } = await serverOf([{ body: `{"status":"SUCCEEDED","result":${deep}}` }]);
+  expect(Array.isArray(await new VapiTask(rest, ID).wait(FAST))).toBe(true);
 });

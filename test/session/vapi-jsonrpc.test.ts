@@ -14,7 +14,13 @@ import {
 } from "../../src/errors.ts";
 import { SamlToken } from "../../src/saml/token.ts";
 import { VapiJsonRpc } from "../../src/session/vapi-jsonrpc.ts";
-import { vapiSecret as secret, vapiStructure as structure } from "../../src/session/vapi-value.ts";
+import {
+  encodeInput,
+  vapiOptional as optional,
+  vapiSecret as secret,
+  vapiStructure as structure,
+  vapiMap,
+} from "../../src/session/vapi-value.ts";
 import type { SignatureAlgorithm, Signer } from "../../src/xml/signer.ts";
 import { makeRsaSelfSigned, type RsaIdentity } from "../helpers/rsa.ts";
 import { startPlainServer } from "../net/servers.ts";
@@ -560,6 +566,42 @@ describe("secrets", () => {
       expect(error).toBeInstanceOf(VapiError);
       expect(shown(error)).not.toMatch(/session-0123456789|declared-secret|named-secret/);
     }
+  });
+
+  test.each<[string, () => object]>([
+    ["a map", () => ({ headers: new Map([["password", "named-secret"]]) })],
+    ["vapiMap", () => ({ headers: vapiMap({ password: "named-secret" }) })],
+    [
+      "a map as the wire has it",
+      () => encodeInput({ headers: vapiMap({ password: "named-secret" }) }) as object,
+    ],
+    ["a structure", () => ({ spec: structure("s", { password: optional("named-secret") }) })],
+    [
+      "a declared secret, deep down",
+      () => ({ a: structure("s", { b: [optional(secret("named-secret"))] }) }),
+    ],
+    ["bytes that are JSON", () => ({ body: Buffer.from('{"password":"named-secret"}') })],
+  ])("are known in %s", async (_what, input) => {
+    const words = "it was named-secret";
+    const server = await startRpc({ "com.vmware.a/b": () => rpcError("error", { default_message: words }) });
+    const error = await failureOf(server.door().invoke("com.vmware.a", "b", input()));
+    expect(error).toBeInstanceOf(VapiError);
+    expect(`${inspect(error, { depth: 9 })} ${JSON.stringify(error)}`).not.toContain("named-secret");
+  });
+
+  test("are looked for after a failure only", async () => {
+    const server = await startRpc({ "com.vmware.a/b": () => ({ output: 1 }) });
+    let reads = 0;
+    const input = {
+      get password() {
+        reads++;
+        return "x";
+      },
+    };
+    encodeInput(input);
+    const readsOfEncoding = reads;
+    expect(await server.door().invoke("com.vmware.a", "b", input)).toBe(1);
+    expect(reads).toBe(2 * readsOfEncoding);
   });
 
   test("are in nothing that is shown of a door", async () => {

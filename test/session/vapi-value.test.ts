@@ -10,7 +10,6 @@ import {
   vapiMap as map,
   vapiOptional as optional,
   vapiSecret as secret,
-  secretsIn,
   vapiStructure as structure,
 } from "../../src/session/vapi-value.ts";
 
@@ -119,14 +118,6 @@ describe("the input of an operation", () => {
     const named: { OPTIONAL?: unknown } = {};
     named.OPTIONAL = named;
     expect(() => encodeInput({ named })).toThrow(/nested more than 100 levels/);
-  });
-
-  test("tells its secrets", () => {
-    const input = encodeInput({
-      a: secret("one"),
-      b: [optional(structure("s", { c: secret("two"), d: "three" }))],
-    });
-    expect(secretsIn(input)).toEqual(["one", "two"]);
   });
 });
 

@@ -9,7 +9,12 @@ import { type Simulator, type SimulatorOptions, startSimulator } from "../../src
 import { SecurityTokenService, TokenSource } from "../../src/sts/index.ts";
 import { gate, thrownBy } from "./doors.ts";
 import { type Answer, type Route, startVapi } from "./vapi-server.ts";
-import { startVim, PASSWORD as VIM_PASSWORD } from "./vim-server.ts";
+import {
+  answer as soapAnswer,
+  startVim,
+  session as userSession,
+  PASSWORD as VIM_PASSWORD,
+} from "./vim-server.ts";
 
 /** A simulator with what a test wants of it, and connections to it that the test ends. */
 async function lab(options: SimulatorOptions = {}) {
@@ -67,7 +72,7 @@ describe("a vCenter that shares sessions", () => {
       "POST /sdk RetrieveServiceContent",
     ]);
     expect(vc.session.shared).toBe(true);
-    expect(vc.session.vapi).toEqual(vc.session.vim);
+    expect(vc.session.vapi?.id).toBe(vc.session.vim?.id);
     expect(vc.about.apiVersion).toBe("8.0.3.0");
     expect(simulator.sessions).toHaveLength(1);
 
@@ -192,7 +197,7 @@ describe("a vCenter that shares sessions", () => {
 
     const other = await VCenter.adopt(url, { sessionId }, { trust: { ca: simulator.ca } });
     expect(other.session.shared).toBe(true);
-    expect(other.session.vim).toEqual({ id: sessionId, owned: false });
+    expect(other.session.vim).toMatchObject({ id: sessionId, owned: false });
     expect(await other.vapi.get("/api/vcenter/folder")).toBeInstanceOf(Array);
     await other.close();
     expect(simulator.sessions).toHaveLength(1);
@@ -206,9 +211,61 @@ describe("a vCenter that shares sessions", () => {
     expect(inspect(error, { depth: 9 })).not.toContain(sessionId);
   });
 
-  test.each([{}, { vapi: undefined }])("adopts nothing out of %j", async (given) => {
-    const { url } = reach(simulator);
-    expect(await thrownBy(VCenter.adopt(url, given))).toMatchObject({ code: "INVALID_ARGUMENT" });
+  test.each([
+    {},
+    { vapi: undefined },
+    null,
+    undefined,
+    "text",
+    { session: "a typing error" },
+    { sessionId: 7 },
+    { sessionId: "one", vapi: "another" },
+  ])("adopts nothing out of %j", async (given) => {
+    const { url, watch } = reach(simulator);
+    const asked = watch();
+    const error = await thrownBy(VCenter.adopt(url, given as { sessionId: string }));
+    expect(error).toMatchObject({ code: "INVALID_ARGUMENT" });
+    expect(asked()).toEqual([]);
+  });
+
+  test.each(["nope", "toString", undefined])("carries no session to a service %j", async (service) => {
+    const { connect } = reach(simulator);
+    const vc = await connect();
+    expect(await thrownBy(vc.headers(service as "pbm"))).toMatchObject({ code: "INVALID_ARGUMENT" });
+  });
+
+  test.each([
+    ["Login", "relogin"],
+    ["LoginByToken", "relogin"],
+    ["CloneSession", "relogin"],
+    ["ImpersonateUser", "impersonateUser"],
+    ["Logout", "close"],
+  ])("is sent no generic %s, which would change the session unseen", async (operation, instead) => {
+    const { connect, watch } = reach(simulator);
+    const vc = await connect();
+    const id = vc.session.id;
+    const asked = watch();
+    const target = { type: "SessionManager", value: "SessionManager" };
+    for (const call of [
+      vc.soap.call(operation, target, {}),
+      vc.vim.invoke("SessionManager", "SessionManager", operation),
+    ]) {
+      const error = await thrownBy(call);
+      expect(error).toMatchObject({ code: "INVALID_ARGUMENT" });
+      expect(error.hint).toContain(instead);
+    }
+    expect(asked()).toEqual([]);
+    expect(vc.session.id).toBe(id);
+  });
+
+  test("may be left by a generic Logout where the session is somebody else's", async () => {
+    const { connect, url } = reach(simulator);
+    const owner = await connect({ open: "vim" });
+    const vim = owner.session.vim?.id;
+    const vc = await VCenter.adopt(url, { vim }, { trust: { ca: simulator.ca }, open: "vim" });
+    await vc.soap.call("Logout", { type: "SessionManager", value: "SessionManager" });
+    await vc.close();
+    expect(simulator.sessions).toEqual([]);
   });
 
   test("is given a wrong password once", async () => {
@@ -242,6 +299,8 @@ describe("a vCenter that shares sessions", () => {
       JSON.stringify(vc),
       JSON.stringify({ ...vc }),
       JSON.stringify(vc.session),
+      inspect(vc.session.vapi, { depth: 9, showHidden: true, getters: true }),
+      JSON.stringify([vc.session.vapi, { ...vc.session.vim }]),
       `${vc} ${vc.session}`,
     ].join("\n");
     expect(shown).not.toContain(id);
@@ -358,7 +417,7 @@ describe("a vCenter that shares sessions", () => {
     };
     const vc = await VCenter.connect(url, { ...options, transport });
     await vc.vim.get("SessionManager", "SessionManager", "currentSession");
-    expect(vc.session.vapi).toEqual({ id: alias, owned: true });
+    expect(vc.session.vapi).toMatchObject({ id: alias, owned: true });
     expect(await vc.vapi.get("/api/vcenter/folder")).toBeInstanceOf(Array);
     expect(await vc.soap.sessionList()).toHaveLength(1);
     await vc.close();
@@ -670,6 +729,153 @@ describe("a server that answers otherwise", () => {
     expect(error).toMatchObject({ code: "VAPI_ERROR", errorType: "INTERNAL_SERVER_ERROR" });
     expect(await thrownBy(vc.close())).toBe(error);
     expect(vim.sessions.size).toBe(0);
+  });
+
+  test("refuses one call as not authenticated: the session, which is alive, is kept", async () => {
+    const refused = { status: 401, body: { error_type: "UNAUTHENTICATED", messages: [] } };
+    let logins = 0;
+    const { options } = await sharing({
+      "POST /api/session": () => {
+        logins++;
+        return { status: 201, body: JSON.stringify(ID) };
+      },
+      "GET /api/session": { body: INFO },
+      "GET /api/broken": refused,
+      "DELETE /api/session": { status: 204 },
+    });
+    const vc = await VCenter.connect("vc01.test", options);
+    for (let times = 0; times < 5; times++) {
+      const error = await thrownBy(vc.vapi.get("/api/broken"));
+      expect(error).toMatchObject({ code: "NOT_AUTHENTICATED", cause: { code: "NOT_AUTHENTICATED" } });
+      expect(error.hint).toContain("is alive");
+    }
+    expect(logins).toBe(1);
+    await vc.close();
+  });
+
+  test.each([
+    [401, { "content-type": "text/html", "www-authenticate": 'Basic realm="VMware"' }, "<html></html>"],
+    [403, { "content-type": "text/html" }, "<html><body>no</body></html>"],
+    [403, {}, { error_type: "UNAUTHORIZED", messages: [{ id: "x", default_message: "locked", args: [] }] }],
+    [500, {}, { error_type: "INTERNAL_SERVER_ERROR", messages: [] }],
+  ])("refuses a login with %d %j: the password is shown once", async (status, headers, body) => {
+    let logins = 0;
+    const { options } = await sharing({
+      "POST /api/session": () => {
+        logins++;
+        return { status, headers: headers as Record<string, string>, body };
+      },
+    });
+    const vc = await VCenter.connect("vc01.test", { ...options, open: "vim", share: "never" });
+    const errors = new Set<Error>();
+    for (let times = 0; times < 3; times++) errors.add(await thrownBy(vc.vapi.get("/api/vcenter/vm")));
+    expect(logins).toBe(1);
+    expect(errors.size).toBe(1);
+    await vc.close();
+  });
+
+  test("removes the cookie of a session that lives on: it is still used, and ended", async () => {
+    const vim = await startVim({
+      intercept: (call) =>
+        call.operation === "CurrentTime"
+          ? {
+              ...soapAnswer(call, "<returnval>2026-01-02T03:04:05Z</returnval>"),
+              headers: { "set-cookie": "vmware_soap_session=; Max-Age=0" },
+            }
+          : undefined,
+    });
+    const transport = throughTo(new URL(vim.url).origin, (await startVapi({})).origin);
+    const credential = { username: "alice", password: VIM_PASSWORD };
+    const vc = await VCenter.connect("vc01.test", { transport, credential, open: "vim" });
+    const now = () => vc.soap.call("CurrentTime", { type: "ServiceInstance", value: "ServiceInstance" });
+    await now();
+    await now();
+    expect(await vc.soap.sessionList()).toHaveLength(1);
+    await now();
+    await vc.close();
+    expect(vim.sessions.size).toBe(0);
+    expect(vim.operations().filter((each) => each === "Login")).toHaveLength(1);
+  });
+
+  test("changes the ID in the answer to a check: all doors have the new one", async () => {
+    let rotated = false;
+    const vim = await startVim({
+      intercept: (call) => {
+        const row = vim.sessions.get(call.cookie ?? "");
+        if (call.operation !== "RetrieveProperties" || rotated || !row) return undefined;
+        rotated = true;
+        vim.sessions.clear();
+        vim.sessions.set("rotated", row);
+        return {
+          ...soapAnswer(
+            call,
+            `<returnval><obj type="SessionManager">SessionManager</obj><propSet><name>currentSession</name>${userSession("val", row.key, row.user)}</propSet></returnval>`,
+          ),
+          headers: { "set-cookie": 'vmware_soap_session="rotated"' },
+        };
+      },
+    });
+    const transport = throughTo(new URL(vim.url).origin, (await startVapi({})).origin);
+    const credential = { username: "alice", password: VIM_PASSWORD };
+    const vc = await VCenter.connect("vc01.test", { transport, credential, open: "vim" });
+    expect((await vc.check()).vim).not.toBeNull();
+    expect(vc.session.vim?.id).toBe("rotated");
+    expect((await vc.headers("pbm")).soapHeaders.join("")).toContain("rotated");
+    await vc.close();
+    expect(vim.sessions.size).toBe(0);
+  });
+
+  test("ends a session of an impersonated user: it is not renewed in the caller's own name", async () => {
+    const { vim, options } = await sharing({});
+    const vc = await VCenter.connect("vc01.test", { ...options, open: "vim" });
+    await vc.soap.impersonateUser("bob");
+    expect((await vc.soap.currentSession()).userName).toBe("bob");
+    vim.sessions.clear();
+    for (let times = 0; times < 2; times++) {
+      const error = await thrownBy(vc.soap.currentSession());
+      expect(error).toMatchObject({ code: "NOT_AUTHENTICATED" });
+      expect(error.hint).toContain("relogin()");
+    }
+    expect(vim.operations().filter((each) => each === "Login")).toHaveLength(1);
+    await vc.relogin();
+    expect((await vc.soap.currentSession()).userName).toBe("alice");
+    vim.sessions.clear();
+    expect((await vc.soap.currentSession()).userName).toBe("alice");
+    await vc.close();
+    expect(vim.sessions.size).toBe(0);
+  });
+
+  test("answers a login after closing has given up: its session is ended, and closing says so", async () => {
+    const answer = gate();
+    const ended = gate();
+    const { options, vapi } = await sharing({
+      "POST /api/session": { status: 201, body: JSON.stringify(ID) },
+      "DELETE /api/session": () => {
+        ended.open();
+        return { status: 204 };
+      },
+    });
+    const slow = {
+      request: async (url: string, request: TransportRequest) => {
+        const response = await options.transport.request(url, request);
+        if (request.method === "POST" && url.endsWith("/api/session")) await answer.promise;
+        return response;
+      },
+    };
+    const vc = await VCenter.connect("vc01.test", {
+      ...options,
+      transport: slow,
+      open: "vim",
+      share: "never",
+      closeTimeoutMs: 50,
+    });
+    const call = thrownBy(vc.vapi.get("/api/vcenter/vm"));
+    await expect.poll(() => vapi.requests.length).toBe(1);
+    const error = await thrownBy(vc.close());
+    expect(error).toMatchObject({ code: "TIMEOUT", message: expect.stringContaining("login") });
+    expect(await call).toMatchObject({ code: "ABORTED" });
+    answer.open();
+    await ended.promise;
   });
 
   test("does not answer a logout: closing ends in time", async () => {

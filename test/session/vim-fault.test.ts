@@ -71,6 +71,51 @@ describe("a fault", () => {
     expect(colored.message).not.toContain("\u009b");
   });
 
+  test.each(["login", "Login", "InvalidLogin", "Invalid", "in", "ServerFaultCode", "a"])(
+    "is known, and the password sent once, where that is %j",
+    async (password) => {
+      const server = await startVim();
+      const error: unknown = await server
+        .door()
+        .login({ ...ADMIN, password })
+        .catch((reason: unknown) => reason);
+      expect(error).toMatchObject({ code: "AUTHENTICATION_FAILED", fault: "InvalidLogin" });
+      expect(error).toHaveProperty("cause.faultType.local", "InvalidLogin");
+      expect(server.operations().filter((each) => each === "Login")).toHaveLength(1);
+    },
+  );
+
+  test("tells that a session has ended, though its ID is a letter of that", async () => {
+    const server = await startVim();
+    const door = server.door();
+    door.adopt("A");
+    await expect(door.acquireCloneTicket()).rejects.toMatchObject({ code: "NOT_AUTHENTICATED" });
+    expect(await door.current()).toBeNull();
+  });
+
+  test("of a type of the server's own that repeats the password has no name", async () => {
+    expect(await loginError(vimFault("Pa55Rejected", "x"))).toMatchObject({ fault: "Pa55Rejected" });
+    const server = await startVim({ intercept: () => vimFault("NotHunter2Again", "x") });
+    const door = server.door({ retry: false });
+    const error: unknown = await door
+      .call("Check", { type: "A", value: "a" }, { password: "hunter2" })
+      .catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ code: "VIM_FAULT", fault: "" });
+    expect(inspect(error, { depth: 9 })).not.toMatch(/hunter2/i);
+  });
+
+  test.each(["InvalidLogin", "PasswordExpired", "InvalidLocale", "NoPermission"])(
+    "of type %s is no question of the version, whatever its code: the password is sent once",
+    async (type) => {
+      const server = await startVim({
+        intercept: ({ operation }) =>
+          operation === "Login" ? vimFault(type, "no", "", "S:VersionMismatchFaultCode") : undefined,
+      });
+      await expect(server.door().login(ADMIN)).rejects.toMatchObject({ fault: type });
+      expect(server.operations().filter((each) => each === "Login")).toHaveLength(1);
+    },
+  );
+
   test("of a hostile server's own naming has no name", async () => {
     const long = "A".repeat(5000);
     expect(await loginError(vimFault(long, "x"))).toMatchObject({ fault: "" });
@@ -109,6 +154,33 @@ describe("no more sessions", () => {
   test("are those of a user, where it is named", async () => {
     const words = "User session count is limited to 550. Existing session count is 550 for user root@corp.";
     expect(await loginError(vimFault("RuntimeFault", words))).toMatchObject({ user: "root@corp" });
+  });
+
+  test("are not told by the words of a fault whose type says something else", async () => {
+    const words = "User session count is limited to 550.";
+    expect(await loginError(vimFault("InvalidLogin", words))).toMatchObject({
+      code: "AUTHENTICATION_FAILED",
+    });
+  });
+
+  test("are not looked for in all that a server may send", async () => {
+    const body = `${"x".repeat(100_000)} out of http sessions`;
+    expect(await loginError({ status: 503, body })).toMatchObject({ code: "SERVICE_UNAVAILABLE" });
+  });
+
+  test("do not name the user by the password", async () => {
+    const server = await startVim({
+      intercept: ({ operation }) =>
+        operation === "Login"
+          ? { status: 503, body: "sessions are limited to 5 for user hunter2-hunter2" }
+          : undefined,
+    });
+    const error: unknown = await server
+      .door({ retry: false })
+      .login({ ...ADMIN, password: "hunter2-hunter2" })
+      .catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ code: "SESSION_LIMIT", limit: 5, user: undefined });
+    expect(inspect(error, { depth: 9 })).not.toContain("hunter2");
   });
 
   test("are not told by a fault of another call that speaks of sessions", async () => {
@@ -159,6 +231,61 @@ describe("an answer with a secret", () => {
     const error: unknown = await door.acquireCloneTicket().catch((reason: unknown) => reason);
     expect(error).toMatchObject({ code: "RESPONSE_NOT_SOAP" });
     expect(inspect(error, { depth: 9 })).not.toContain("cst-VCT");
+    const manager = { type: "SessionManager", value: "SessionManager" };
+    const generic: unknown = await door
+      .call("AcquireCloneTicket", manager)
+      .catch((reason: unknown) => reason);
+    expect(generic).toMatchObject({ code: "RESPONSE_NOT_SOAP" });
+    expect(inspect(generic, { depth: 9 })).not.toContain("cst-VCT");
+  });
+});
+
+describe("the parameters of a call", () => {
+  const TARGET = { type: "UserDirectory", value: "users" };
+
+  test("are left out of errors where they are confidential", async () => {
+    const server = await startVim({
+      intercept: ({ operation, request }) =>
+        operation === "CreateUser"
+          ? vimFault("InvalidArgument", `refused: ${request.body.replaceAll("<", "&lt;")}`)
+          : { status: 418, body: `teapot of ${request.body}` },
+    });
+    const door = server.door({ version: "8.0.3.0", retry: false });
+    const options = { key: "user.password", value: { $type: "xsd:string", $value: "top-secret-2" } };
+    for (const operation of ["CreateUser", "OtherCall"]) {
+      const error: unknown = await door
+        .call(operation, TARGET, { spec: { id: "bob", password: "top-secret-1" }, options: [options] })
+        .catch((reason: unknown) => reason);
+      expect(error).toBeInstanceOf(Error);
+      expect(inspect(error, { depth: 9 })).not.toContain("top-secret");
+      expect(JSON.stringify(error)).not.toContain("top-secret");
+    }
+  });
+
+  test("are quoted where they are keys of sessions", async () => {
+    const key = "52773cd3-35c6-b40a-17f1-fe664a9f08f3";
+    const server = await startVim({
+      intercept: ({ operation }) =>
+        operation === "TerminateSession" ? vimFault("NotFound", `There is no ${key}`) : undefined,
+    });
+    const door = server.door();
+    await door.login(ADMIN);
+    await expect(door.terminateSession(key)).rejects.toMatchObject({ faultString: `There is no ${key}` });
+  });
+
+  test("are looked through after a failure only", async () => {
+    const server = await startVim();
+    const door = server.door({ version: "8.0.3.0" });
+    await door.login(ADMIN);
+    let reads = 0;
+    const parameters = {
+      get password() {
+        reads++;
+        return "x";
+      },
+    };
+    await door.call("CurrentTime", { type: "ServiceInstance", value: "ServiceInstance" }, parameters);
+    expect(reads).toBe(1);
   });
 });
 

@@ -104,6 +104,11 @@ describe("a fault in VI/JSON", () => {
     expect(error).toMatchObject({ fault: "" });
   });
 
+  test.each(["InvalidLogin", "login", "Invalid", "i"])("is known, though %j is a secret", (secret) => {
+    const error = errorOf({ _typeName: "InvalidLogin", faultstring: "No." }, 500, [secret]);
+    expect(error).toMatchObject({ code: "AUTHENTICATION_FAILED", fault: "InvalidLogin" });
+  });
+
   test("with many and long fields is cut", () => {
     const many = Object.fromEntries(Array.from({ length: 500 }, (_, n) => [`f${n}`, "x".repeat(10_000)]));
     const { fields } = errorOf({ _typeName: "SystemError", ...many }) as VimFaultError;

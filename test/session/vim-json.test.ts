@@ -8,6 +8,7 @@ import {
   UnsupportedError,
   VimFaultError,
 } from "../../src/errors.ts";
+import type { TransportRequest } from "../../src/net/transport.ts";
 import { SamlToken } from "../../src/saml/token.ts";
 import { VimJson } from "../../src/session/vim-json.ts";
 import { vimReference as moRef, vimTyped as typed } from "../../src/session/vim-json-value.ts";
@@ -115,6 +116,40 @@ describe("a login by VI/JSON", () => {
       expect(vim.sessionId).toBeUndefined();
     },
   );
+
+  test.each([
+    ["something else than JSON", "<html>welcome</html>"],
+    ["broken JSON", '{"key":'],
+  ])("that is answered with %s and an ID is undone", async (_what, body) => {
+    const server = await startVimJson({
+      members: {
+        "POST SessionManager/SessionManager/Login": () => {
+          server.sessions.add("just-made");
+          return { headers: { [HEADER]: "just-made" }, body };
+        },
+      },
+    });
+    const vim = server.door();
+    expect(await failureOf(vim.login(USER))).toBeInstanceOf(ProtocolError);
+    expect(server.lines.at(-1)).toBe(`POST ${BASE}/SessionManager/SessionManager/Logout`);
+    expect(server.sessions.size).toBe(0);
+    expect([vim.sessionId, vim.owned]).toEqual([undefined, false]);
+    // Of a call of the method itself the session is held, so that a logout ends it.
+    const call = vim.invoke("SessionManager", "SessionManager", "Login", {});
+    expect(await failureOf(call)).toBeInstanceOf(ProtocolError);
+    expect([vim.sessionId, vim.owned]).toEqual(["just-made", true]);
+  });
+
+  test("that is refused makes no session, whatever ID comes along", async () => {
+    const refused = { ...fault("InvalidLogin"), headers: { [HEADER]: "of-nobody" } };
+    const server = await startVimJson({
+      members: { "POST SessionManager/SessionManager/Login": refused },
+    });
+    const vim = server.door();
+    expect(await failureOf(vim.login(USER))).toMatchObject({ code: "AUTHENTICATION_FAILED" });
+    expect(server.lines.at(-1)).toMatch(/Login$/);
+    expect(vim.sessionId).toBeUndefined();
+  });
 
   test.each([
     [503, "Service Unavailable: too many sessions (550 of 550 sessions of the user are in use)"],
@@ -436,6 +471,20 @@ describe("the release", () => {
     const vim = server.door();
     expect(await failureOf(vim.release())).toMatchObject({ code: "SERVICE_UNAVAILABLE" });
     expect(await vim.release()).toBe("8.0.2.0");
+  });
+
+  test("is asked for without telling the session, where the connection fails with it", async () => {
+    const id = "session-0123456789";
+    const request = async (url: string, { headers }: TransportRequest): Promise<never> => {
+      const sent = JSON.stringify(headers);
+      throw new ProtocolError("RESPONSE_UNEXPECTED", `${url} broke off: ${sent}`, { cause: new Error(sent) });
+    };
+    const vim = new VimJson("vc01.test", { transport: { request } });
+    vim.adopt(id);
+    const error = await failureOf(vim.release());
+    expect(error).toBeInstanceOf(ProtocolError);
+    expect(error.message).toMatch(/^hello of https:\/\/vc01\.test:443 failed/);
+    expect(inspect(error, { depth: 9 })).not.toContain(id);
   });
 
   test("is 8.0.1.0 where there is VI/JSON, but no hello; the content that told is read once", async () => {

@@ -87,6 +87,42 @@ describe("virtual machines", () => {
   });
 });
 
+describe("machines that are not switched on", () => {
+  it.each(["suspend", "reset"])("allow no %s", async (action) => {
+    const power = "/api/vcenter/vm/vm-12/power";
+    expect(await refusal(400, "POST", `${power}?action=${action}`)).toBe("NOT_ALLOWED_IN_CURRENT_STATE");
+    expect(await value("GET", power)).toEqual({ state: "POWERED_OFF" });
+  });
+
+  it("are suspended once, and may be stopped then", async () => {
+    const power = "/api/vcenter/vm/vm-12/power";
+    for (const action of ["start", "suspend"]) {
+      expect((await ask("POST", `${power}?action=${action}`)).status).toBe(204);
+    }
+    expect(await refusal(400, "POST", `${power}?action=suspend`)).toBe("ALREADY_IN_DESIRED_STATE");
+    expect(await refusal(400, "POST", `${power}?action=reset`)).toBe("NOT_ALLOWED_IN_CURRENT_STATE");
+    expect((await ask("POST", `${power}?action=stop`)).status).toBe(204);
+  });
+});
+
+describe("tags", () => {
+  it("are listed by category, to everybody with a session", async () => {
+    const [category] = (await value("GET", "/api/cis/tagging/category")) as [string];
+    const tags = await value("GET", "/api/cis/tagging/tag");
+    // As govmomi has it: the tilde escaped, the category in the path and in the body.
+    const old = `/rest/com/vmware/cis/tagging/tag/id:${category}?%7Eaction=list-tags-for-category`;
+    const options = { session: operator, json: { category_id: category } };
+    expect(await value("POST", old, options)).toEqual({ value: tags });
+    expect(await value("POST", "/api/cis/tagging/tag?action=list-tags-for-category", options)).toEqual(tags);
+    expect(await refusal(404, "POST", old.replace(category, "urn:none"))).toBe(
+      "com.vmware.vapi.std.errors.not_found",
+    );
+    expect(await refusal(404, "POST", old.replace("list-tags", "drop-tags"))).toBe(
+      "com.vmware.vapi.std.errors.operation_not_found",
+    );
+  });
+});
+
 describe("the rest of the inventory", () => {
   it("is what VIM shows too", async () => {
     expect(await value("GET", "/api/vcenter/cluster")).toEqual([
@@ -138,6 +174,13 @@ describe("who may do what", () => {
     );
     const fips = { session: operator, json: { enabled: true } };
     expect(await refusal(403, "PUT", "/api/appliance/system/global-fips", fips)).toBe("UNAUTHORIZED");
+  });
+
+  it("tells administrators alone of the history of a deployment", async () => {
+    for (const path of ["/api/vcenter/deployment/history", "/rest/vcenter/deployment/history"]) {
+      expect((await ask("GET", path)).status).toBe(200);
+      expect((await ask("GET", path, { session: operator })).status).toBe(403);
+    }
   });
 
   it("is asked before what is wrong with a call is told", async () => {
@@ -217,6 +260,30 @@ describe("content library", () => {
     });
   });
 
+  it("makes one thing of each kind for a client token, while it is there", async () => {
+    const [library] = (await value("GET", "/api/content/library")) as [string];
+    const token = { client_token: "same" };
+    const makeItem = () => value("POST", items, { json: { library_id: library, name: "once", ...token } });
+    const sessions = `${items}/update-session`;
+    const item = (await makeItem()) as string;
+    const start = () => value("POST", sessions, { json: { library_item_id: item, ...token } });
+    const first = (await start()) as string;
+    expect(first).not.toBe(item);
+    expect([await makeItem(), await start()]).toEqual([item, first]);
+    await value("POST", `${sessions}/${first}?action=cancel`);
+    await value("DELETE", `${sessions}/${first}`);
+    const second = (await start()) as string;
+    expect(second).not.toBe(first);
+    expect(await value("GET", `${sessions}/${second}`)).toMatchObject({ library_item_id: item });
+    await value("DELETE", `${items}/${item}`);
+    expect(await refusal(404, "GET", `${sessions}/${second}`)).toBe("NOT_FOUND");
+    expect(await refusal(404, "POST", `${sessions}/${second}?action=complete`)).toBe("NOT_FOUND");
+    expect(await value("GET", sessions)).not.toContain(second);
+    const again = (await makeItem()) as string;
+    expect(again).not.toBe(item);
+    expect(await value("GET", `${items}/${again}`)).toMatchObject({ name: "once" });
+  });
+
   it("refuses what is incomplete or unknown", async () => {
     const [library] = (await value("GET", "/api/content/library")) as [string];
     expect(await refusal(404, "POST", items, { json: { library_id: "x", name: "a" } })).toBe("NOT_FOUND");
@@ -283,6 +350,17 @@ describe("identity providers", () => {
     expect((await ask("DELETE", `${path}/${json(made)}`)).status).toBe(204);
   });
 
+  it.each([
+    ["of an unknown kind", { ...spec, config_tag: "Bogus" }],
+    ["of a kind that every object has", { ...spec, config_tag: "constructor" }],
+    ["of OpenID Connect without its settings", { ...spec, oidc: undefined }],
+    ["of OAuth 2.0 with the settings of another", { ...spec, config_tag: "Oauth2" }],
+  ])("are not created %s", async (_what, wrong) => {
+    const before = await value("GET", path);
+    expect(await refusal(400, "POST", path, { json: wrong })).toBe("INVALID_ARGUMENT");
+    expect(await value("GET", path)).toEqual(before);
+  });
+
   it("are for administrators alone where set so", async () => {
     const other = await startSimulator({ nodes: 1, behaviours: { providersAreAnonymous: false } });
     others.push(other);
@@ -339,6 +417,33 @@ describe("tasks", () => {
     await start("/api/vcenter/lcm/discovery/interop-report?vmw-task=true", {});
   });
 
+  it("are listed by ID and service, and others are left as they are", async () => {
+    const id = await start("/api/appliance/support-bundle", { description: "listed" });
+    const other = await start(`${profiles}?vmw-task=true&action=validate`, { config_spec: "{}" });
+    const listed = async (path: string) => Object.keys((await value("GET", path)) as object);
+    expect(await listed("/api/cis/tasks?tasks=nope")).toEqual([]);
+    expect(await listed(`/api/cis/tasks?tasks=${id}`)).toEqual([id]);
+    expect(await listed(`/api/cis/tasks?tasks=${id}&services=com.vmware.none`)).toEqual([]);
+    const bundles = await listed("/api/cis/tasks?services=com.vmware.appliance.support_bundle");
+    expect(bundles).toContain(id);
+    expect(bundles).not.toContain(other);
+    expect(await value("GET", `/rest/cis/tasks?filter_spec.tasks.1=${id}`)).toEqual({
+      value: { [id]: expect.objectContaining({ status: "RUNNING" }) },
+    });
+    expect((await task(other)).status).toBe("PENDING");
+    expect(await listed("/api/cis/tasks")).toEqual(expect.arrayContaining([id, other]));
+  });
+
+  it("that are canceled before anybody looked have made no progress", async () => {
+    const id = await start("/api/appliance/support-bundle", { description: "canceled" });
+    expect((await ask("POST", `/api/cis/tasks/${id}?action=cancel`)).status).toBe(204);
+    expect(await task(id)).toMatchObject({
+      status: "FAILED",
+      progress: { completed: 0 },
+      error: { error_type: "CANCELED" },
+    });
+  });
+
   it("may fail, and may be canceled", async () => {
     const bad = await start(`${profiles}?vmw-task=true&action=import`, { config_spec: "rubbish" });
     for (let i = 0; i < 3; i += 1) await task(bad);
@@ -371,8 +476,9 @@ describe("the appliance, by a session of the vCenter", () => {
     expect(rows[0]?.data).toEqual(["0.00", "1.00", "2.00", ""]);
     const old = path
       .replace("/api/", "/rest/")
-      .replace(/names=(\w)/, "item.names.1=$1")
-      .replace(/&names/, "&item.names.2");
+      .replace(/[?&]/g, "$&item.")
+      .replace("names=", "names.1=")
+      .replace("names=", "names.2=");
     expect(await value("GET", old)).toEqual({ value: rows });
     for (const wrong of [
       path.replace("MINUTES30", "HOURS3"),

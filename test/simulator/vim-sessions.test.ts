@@ -245,8 +245,22 @@ describe("limits of sessions at VIM", () => {
       const text = message(timestamp() + (await bearer(simulator)), LOGIN_BY_TOKEN);
       const byToken = sessionOf(await post(simulator, text, { path: "/sdk", action: "" }), "LoginByToken");
       expect(await userOf(simulator, byToken.id)).toBe("VSPHERE.LOCAL\\Administrator");
+      // A clone, and the clone of a clone, last no longer.
+      const cloneOf = async (id: string): Promise<string> => {
+        const issued = await vim(simulator, SESSION_MANAGER, "AcquireCloneTicket", "", { id });
+        const ticket = returned(issued, "AcquireCloneTicket")!.text;
+        const content = `<cloneTicket>${ticket}</cloneTicket>`;
+        return sessionOf(await vim(simulator, SESSION_MANAGER, "CloneSession", content), "CloneSession").id;
+      };
+      const clone = await cloneOf(byToken.id);
+      const clones = [clone, await cloneOf(clone)];
+      const lasting = await cloneOf(byPassword.id);
+      for (const id of [...clones, lasting]) {
+        expect(await userOf(simulator, id)).toBe("VSPHERE.LOCAL\\Administrator");
+      }
       simulator.faults = { clockSkewSeconds: 40_000 };
-      expect(await userOf(simulator, byToken.id)).toBeUndefined();
+      for (const id of [byToken.id, ...clones]) expect(await userOf(simulator, id)).toBeUndefined();
+      expect(await userOf(simulator, lasting)).toBe("VSPHERE.LOCAL\\Administrator");
       expect(await userOf(simulator, byPassword.id)).toBe("VSPHERE.LOCAL\\Administrator");
     } finally {
       await simulator.close();

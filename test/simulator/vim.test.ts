@@ -142,6 +142,8 @@ describe("the simulated VIM endpoint, before a login", () => {
       expect(prior[0]).toBe(previous);
       expect(prior).not.toContain(current);
       expect(prior.at(-1)).toBe("2.0");
+      // pyVmomi knows this one by its long name.
+      expect(prior).toEqual(expect.arrayContaining(["7.0.0.0", "7.0"]));
       const [content] = returnvals(
         await callVim(other, RETRIEVE_VIM_CONTENT),
         "RetrieveServiceContent",

@@ -1,11 +1,12 @@
-import { access, constants, mkdtemp, rm, stat } from "node:fs/promises";
-import { constants as system, tmpdir } from "node:os";
+import { access, constants, stat } from "node:fs/promises";
+import { constants as system } from "node:os";
 import { delimiter, join } from "node:path";
 import type { VCenter } from "../../index.ts";
 import { parseServer } from "../../index.ts";
 import type { ChildEnd, Command, CommandContext } from "../command.ts";
 import { EXIT } from "../exit-code.ts";
 import { writeGovcSessions } from "../govc-sessions.ts";
+import { makeProgramFolder, removeProgramFolder, writingTo } from "../program-folder.ts";
 import { type OpenSession, withSession } from "../session.ts";
 import { programEnvironment, shortServer } from "../session-environment.ts";
 import { UsageError } from "../usage.ts";
@@ -13,19 +14,32 @@ import { UsageError } from "../usage.ts";
 export const command: Command = {
   async run(context) {
     const [program = ""] = context.positionals;
-    // Before a login that it would be of no use to.
+    // Before a login that would be of no use.
     await requireProgram(program, context.env.PATH);
-    const end = await withSession(context, undefined, { open: "both", keepAlive: true }, (session) =>
-      runWith(context, session),
-    );
-    return end.signal === null ? (end.code ?? EXIT.refused) : 128 + system.signals[end.signal];
+    warnOfAddresses(context);
+    const folder = await makeProgramFolder(context.env);
+    try {
+      const request = { open: "both", keepAlive: true } as const;
+      const end = await withSession(context, undefined, request, async (session) => {
+        try {
+          return await runWith(context, session, folder);
+        } finally {
+          // Not only after a logout that may take its time.
+          await removeProgramFolder(folder);
+        }
+      });
+      return end.signal === null ? (end.code ?? EXIT.refused) : 128 + system.signals[end.signal];
+    } finally {
+      await removeProgramFolder(folder);
+    }
   },
 };
 
-/** Runs the program in an environment that has the session, and leaves nothing of it behind. */
+/** Runs the program in an environment that has the session. */
 async function runWith(
   context: CommandContext,
   { vc, connection, transport }: OpenSession,
+  folder: string,
 ): Promise<ChildEnd> {
   const [program = "", ...args] = context.positionals;
   const { trust = {} } = connection.transport;
@@ -34,22 +48,21 @@ async function runWith(
     vapi: vc.session.vapi?.id ?? null,
     vim: vc.session.vim?.id ?? null,
   };
-  const folder = await mkdtemp(join(context.env.TMPDIR || tmpdir(), "vsso-exec-"));
-  try {
-    await writeGovcSessions(folder, {
-      ...session,
-      insecure: trust.insecure === true,
-      serviceContent: await serviceContentOf(vc, context.signal),
-    });
-    const fingerprint = transport.servedCertificate(parseServer(connection.server))?.sha256;
-    const env = await programEnvironment(context.env, { session, trust, fingerprint, folder });
-    context.signal.throwIfAborted();
-    return await context.runChild({ command: program, args, env }).catch((cause: unknown) => {
-      throw cannotStart(program, cause);
-    });
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  const serviceContent = await serviceContentOf(vc, context.signal);
+  const fingerprint = transport.servedCertificate(parseServer(connection.server))?.sha256;
+  const env = await writingTo(folder, async () => {
+    await writeGovcSessions(folder, { ...session, insecure: trust.insecure === true, serviceContent });
+    return programEnvironment(context.env, { session, trust, fingerprint, folder });
+  });
+  return context.runChild({ command: program, args, env }).catch((cause: unknown) => {
+    throw cannotStart(program, cause);
+  });
+}
+
+/** No variable that programs know tells an address to connect to. */
+function warnOfAddresses({ flags, err }: CommandContext): void {
+  if (flags.resolve === undefined) return;
+  err("warning: --resolve is for the login of vsso alone: the program looks the name up by itself\n");
 }
 
 /** What the server says of itself and its objects, as VI/JSON would: VI/JSON itself is not there at all releases. */

@@ -1,3 +1,4 @@
+import { InvalidArgumentError } from "../../index.ts";
 import { makeCall } from "../call.ts";
 import type { Command } from "../command.ts";
 import { readJsonData } from "../data.ts";
@@ -18,8 +19,19 @@ export const command: Command = {
       label: `${service} ${operation}`,
       open: "vapi",
       isMeant: ({ pathname }) => pathname === "/api",
-      run: (vc) => vc.vapi.invoke(service, operation, input, { signal: context.signal }),
+      run: (vc) =>
+        vc.vapi.invoke(service, operation, input, { signal: context.signal }).catch((error: unknown) => {
+          throw inWordsOfJson(error);
+        }),
     });
     return EXIT.done;
   },
 };
+
+/** The library tells of its functions, by which a program says what JSON cannot; here the wire's form says it. */
+function inWordsOfJson(error: unknown): unknown {
+  if (!(error instanceof InvalidArgumentError) || !error.hint?.includes("vapiStructure")) return error;
+  const hint =
+    'name it: {"STRUCTURE": {"<name>": {…}}}; a map is a list of {"STRUCTURE": {"map-entry": {"key": …, "value": …}}}; there are {"OPTIONAL": …}, {"SECRET": "…"} and {"BINARY": "<base64>"} too';
+  return new InvalidArgumentError(error.message, { hint, cause: error });
+}

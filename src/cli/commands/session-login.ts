@@ -16,6 +16,8 @@ import { UsageError } from "../usage.ts";
 /** A session that was opened and is not handed over yet. */
 interface Opened {
   readonly vc: Server;
+  /** Whether it was there before, and is somebody else's to end. */
+  readonly adopted: boolean;
   /** Ends what was opened. */
   readonly undo: () => Promise<void>;
 }
@@ -31,7 +33,7 @@ export const login: Command = {
     const connection = connectionTo(context, server);
     const open = await readOpener(context, server);
     await withServer(context, connection, async (transport) => {
-      const { vc, undo } = await open(connection, transport);
+      const { vc, adopted, undo } = await open(connection, transport);
       try {
         const ticket = flags.clone ? await vc.soap.acquireCloneTicket({ signal }) : undefined;
         const text = handOver(context, vc, shortServer(connection.server), ticket);
@@ -40,6 +42,7 @@ export const login: Command = {
         // A session that nobody was told of would stay open for nobody.
         await context.written();
         vc.handOver();
+        if (flags.clone && flags.output !== "json" && !adopted) tellOfSource(context, connection.server);
       } catch (error) {
         await undo();
         throw error;
@@ -48,6 +51,13 @@ export const login: Command = {
     return EXIT.done;
   },
 };
+
+/** A ticket names no session, and one that nobody can name is ended by nobody. */
+function tellOfSource({ err }: CommandContext, server: string): void {
+  err(
+    `note: the session that the ticket is of stays open at ${shortServer(server)}, and the ticket ends with it; -o json prints its ID too, for vsso session logout --id\n`,
+  );
+}
 
 function checkFlags({ flags }: CommandContext): void {
   const { clone, ticket, as, output } = flags;
@@ -82,15 +92,17 @@ async function readOpener(context: CommandContext, word: string | undefined): Pr
     clone && as === undefined
       ? await readSessionIdentity(context, word)
       : { kind: "login", credential: await readSessionCredential(context, word) };
-  // Of two sessions only that of the vAPI side would be handed over.
-  const side = as !== undefined ? "vim" : output === "id" ? "vapi" : "both";
+  // What is not handed over would stay open, and nobody could name it.
+  const ticketAlone = clone && output !== "json";
+  const side = as !== undefined || ticketAlone ? "vim" : output === "id" ? "vapi" : "both";
   return async (connection, transport) => {
     const vc = await openSession(context, { connection, transport, identity }, { open: side });
     const undo = () => endSession(context, vc);
-    if (as === undefined) return { vc, undo };
+    if (as === undefined) return { vc, adopted: identity.kind === "session", undo };
     try {
       await vc.soap.impersonateUser(as, { signal: context.signal });
-      return { vc: await seenAnew(context, connection, transport, vc.session.vim?.id), undo };
+      const seen = await seenAnew(context, connection, transport, vc.session.vim?.id);
+      return { vc: seen, adopted: false, undo };
     } catch (error) {
       await undo();
       throw error;
@@ -111,7 +123,7 @@ async function openClone(
   const undo = () => endSession(context, { close: () => soap.logout() });
   const id = await spinner.during(`logging in at ${server}`, () => soap.cloneSession(ticket, { signal }));
   try {
-    return { vc: await seenAnew(context, connection, transport, id), undo };
+    return { vc: await seenAnew(context, connection, transport, id), adopted: false, undo };
   } catch (error) {
     await undo();
     throw error;

@@ -17,7 +17,7 @@ export const logout: Command = {
     await withSession(
       context,
       positionals[0],
-      { open: "both", identify: readNamedSession },
+      { open: "both", partly: true, identify: readNamedSession },
       async ({ vc, connection }) => {
         const { vapi, vim } = vc.session;
         // Whether the end at one side is that of the other, no source tells: both are told.

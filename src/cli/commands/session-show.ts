@@ -14,7 +14,8 @@ export const show: Command = {
     const { flags, positionals, out, columns } = context;
     const identify = async () =>
       (await readGivenSession(context)) ?? readSessionIdentity(context, positionals[0]);
-    await withSession(context, positionals[0], { open: "both", identify }, async ({ vc, connection }) => {
+    const request = { open: "both", partly: true, identify } as const;
+    await withSession(context, positionals[0], request, async ({ vc, connection }) => {
       const server = shortServer(connection.server);
       const { vapi, vim } = await sidesOf(vc, context.signal);
       const { shared = null } = vc.session;

@@ -1,6 +1,7 @@
 import { VsphereSsoError } from "../../index.ts";
 import { UsageError } from "../usage.ts";
 import { formatJsonLine } from "./json.ts";
+import { OutputError } from "./output-error.ts";
 import { printable } from "./text.ts";
 
 /** What there is to say of an error. */
@@ -12,18 +13,24 @@ export interface ErrorReport {
 }
 
 function reportOf(error: unknown): ErrorReport {
-  if (error instanceof VsphereSsoError || error instanceof UsageError) {
+  if (error instanceof VsphereSsoError || error instanceof UsageError || error instanceof OutputError) {
     // A failure of several addresses has no message of its own.
     const cause = error.cause instanceof Error ? error.cause.message : "";
     return {
       code: error.code,
       message: error.message,
-      cause: cause === error.message || cause === "" ? null : cause,
+      cause: saysTheSame(cause, error.message) ? null : cause,
       hint: error.hint ?? null,
     };
   }
   const message = error instanceof Error ? error.message : String(error);
   return { code: "INTERNAL", message, cause: null, hint: "this is a defect of vsso: please report it" };
+}
+
+/** Whether a cause adds nothing: the words may stand between quotation marks, or end with a full stop. */
+function saysTheSame(cause: string, message: string): boolean {
+  const words = (text: string): string => text.replace(/["'\u201c\u201d.\s]+/g, " ").trim();
+  return words(message).endsWith(words(cause));
 }
 
 /** The error for a person, on up to three lines, or as the one JSON line of the contract. */

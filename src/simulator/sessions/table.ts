@@ -19,6 +19,8 @@ export interface SimulatedSession {
   lastActiveAt: number;
   /** When it ends however much it is used; infinite for none. */
   readonly endsAt: number;
+  /** When the credential ends that it was made from; undefined for one that does not. */
+  readonly credentialEndsAt: number | undefined;
   locale: string;
   readonly ipAddress: string;
   readonly userAgent: string;
@@ -81,6 +83,7 @@ export class SessionTable {
         now + this.rules[side].absoluteMs,
         endWithCredential ? (wanted.credentialEndsAt ?? Number.POSITIVE_INFINITY) : Number.POSITIVE_INFINITY,
       ),
+      credentialEndsAt: wanted.credentialEndsAt,
       locale: wanted.locale ?? "en",
       ipAddress: wanted.ipAddress ?? "127.0.0.1",
       userAgent: wanted.userAgent ?? "",
@@ -91,13 +94,17 @@ export class SessionTable {
     return session;
   }
 
-  /** The session of that ID where the side knows it; counts as a use of it. */
-  use(id: string | undefined, side: Side, now: number): SimulatedSession | undefined {
+  /**
+   * The session of that ID where the side knows it; counts as a use of it.
+   *
+   * @param again whether it is another look for a call that was counted before.
+   */
+  use(id: string | undefined, side: Side, now: number, again = false): SimulatedSession | undefined {
     this.#dropExpired(now);
     const session = id === undefined ? undefined : this.#sessions.get(id);
     if (!session?.sides.includes(side)) return undefined;
     session.lastActiveAt = now;
-    session.callCount += 1;
+    if (!again) session.callCount += 1;
     return session;
   }
 

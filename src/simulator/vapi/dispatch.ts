@@ -1,7 +1,7 @@
 import type { SessionUser } from "../sessions/user.ts";
 import { unauthenticated, type VapiCaller } from "./authenticate.ts";
 import type { VapiDoor } from "./door.ts";
-import { invalidArgument, operationNotFound, permissionDenied, VapiFault } from "./fault.ts";
+import { invalidArgument, operationNotFound, permissionDenied, unexpectedInput } from "./fault.ts";
 import { isList, isObject, type Json, JsonNumber } from "./json.ts";
 import type { FieldType, Input, Operation } from "./operation.ts";
 
@@ -17,7 +17,8 @@ export interface Call {
   readonly operation: Operation;
   readonly door: VapiDoor;
   readonly caller: VapiCaller | undefined;
-  readonly input: Input;
+  /** Reads the input, which is done for those alone who may call. */
+  readonly input: () => Input;
   /** Whether the caller asked for a task. */
   readonly asTask: boolean;
   /** Whether the call only reads, which everybody with a session may. */
@@ -29,7 +30,7 @@ export interface Call {
  *
  * @throws VapiFault
  */
-export function dispatch({ operation, door, caller, input, asTask, reads }: Call): unknown {
+export function dispatch({ operation, door, caller, input: readInput, asTask, reads }: Call): unknown {
   const access = accessOf(operation, reads, door);
   if (access !== "anybody" && !caller) throw unauthenticated(door);
   if (access === "administrators" && !caller?.user.administrator) throw permissionDenied();
@@ -38,6 +39,7 @@ export function dispatch({ operation, door, caller, input, asTask, reads }: Call
       `The operation ${operation.operation}${asTask ? "$task" : ""} of ${operation.service} does not exist.`,
     );
   }
+  const input = readInput();
   const { fields = {} } = operation;
   if (fields !== "any") checkFields(input, fields);
   return operation.run({ door, input, user: caller?.user ?? NOBODY });
@@ -56,15 +58,15 @@ function accessOf(
   return access ?? (reads ? "users" : "administrators");
 }
 
+/** Undefined for a field that there is not. */
+export function fieldType(fields: Readonly<Record<string, FieldType>>, name: string): FieldType | undefined {
+  const key = [name, `${name}?`].find((each) => Object.hasOwn(fields, each));
+  return key === undefined ? undefined : fields[key];
+}
+
 function checkFields(input: Input, fields: Readonly<Record<string, FieldType>>): void {
   for (const name of input.keys()) {
-    if (Object.hasOwn(fields, name) || Object.hasOwn(fields, `${name}?`)) continue;
-    throw new VapiFault(
-      "unexpected_input",
-      "vapi.data.structure.field.unexpected",
-      `The field ${name} is not known.`,
-      [name],
-    );
+    if (!fieldType(fields, name)) throw unexpectedInput(name);
   }
   for (const [key, type] of Object.entries(fields)) {
     const name = key.replace(/\?$/, "");
@@ -85,9 +87,11 @@ function isOf(value: Json, type: FieldType): boolean {
       return typeof value === "boolean";
     case "integer":
       return value instanceof JsonNumber && value.isInteger;
-    case "list":
-      return isList(value) || typeof value === "string";
     case "structure":
       return isObject(value);
+    case "list of strings":
+      return isList(value) && value.every((item) => isOf(item, "string"));
+    case "list of structures":
+      return isList(value) && value.every((item) => isOf(item, "structure"));
   }
 }

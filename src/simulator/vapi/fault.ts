@@ -91,6 +91,15 @@ export function invalidArgument(text: string): VapiFault {
   return new VapiFault("invalid_argument", "com.vmware.vapi.std.errors.invalid_argument", text);
 }
 
+export function unexpectedInput(name: string): VapiFault {
+  return new VapiFault(
+    "unexpected_input",
+    "vapi.data.structure.field.unexpected",
+    `The field ${name} is not known.`,
+    [name],
+  );
+}
+
 export function invalidRequest(text: string): VapiFault {
   return new VapiFault("invalid_request", "com.vmware.vapi.rest.invalid_request", text);
 }

@@ -10,8 +10,9 @@ import {
 } from "./authenticate.ts";
 import { dispatch } from "./dispatch.ts";
 import type { VapiDoor } from "./door.ts";
-import { operationNotFound, VapiFault } from "./fault.ts";
+import { invalidArgument, operationNotFound, unexpectedInput, VapiFault } from "./fault.ts";
 import { isObject, type Json, JsonError, JsonNumber, type JsonObject, parseJson } from "./json.ts";
+import type { Input, Operation } from "./operation.ts";
 import { RPC_OPERATIONS } from "./operations.ts";
 import { checkSignedRequest, readSignedContext } from "./rpc-signature.ts";
 import { decodeInput, encodeValue } from "./rpc-value.ts";
@@ -77,11 +78,12 @@ export function answerRpc(request: HttpRequest, door: VapiDoor): HttpAnswer {
 }
 
 function reply(id: Json, content: object, operation: string | undefined): HttpAnswer {
-  const plainId = id instanceof JsonNumber ? id.value : id;
+  // The number as it was written: a large one would not be the same after a look at its value.
+  const idText = id instanceof JsonNumber ? id.text : JSON.stringify(id);
   return {
     status: 200,
     headers: { "content-type": "application/json" },
-    body: JSON.stringify({ jsonrpc: "2.0", id: plainId, ...content }),
+    body: `{"jsonrpc":"2.0","id":${idText},${JSON.stringify(content).slice(1)}`,
     ...(operation !== undefined && { operation }),
   };
 }
@@ -151,23 +153,25 @@ function invoke(call: Invoke, request: HttpRequest, door: VapiDoor): unknown {
   if (!found || !(found.doors ?? ["vcenter"]).includes(door.name)) {
     throw operationNotFound(`The operation ${operation} of ${service} does not exist.`);
   }
-  const input = new Map(decodeInput(call.input));
-  // REST has the fields of a filter or specification beside the others.
-  for (const name of ["filter", "item", "spec", "piece"]) {
-    const inner = input.get(name);
-    if (inner !== null && !isObject(inner)) continue;
-    input.delete(name);
-    for (const [field, value] of inner ?? []) input.set(field, value);
-  }
   const value = dispatch({
     operation: found,
     door,
     caller: callerIfAny(call, request, door),
-    input,
+    input: () => inputOf(call, found),
     asTask: false,
     reads: READING.has(operation),
   });
   return encodeValue(value, found.rpc ?? "plain");
+}
+
+/** The fields of an operation: those of its one parameter, where it has one. */
+function inputOf(call: Invoke, { parameter }: Operation): Input {
+  const input = decodeInput(call.input);
+  if (parameter === undefined) return input;
+  for (const name of input.keys()) if (name !== parameter) throw unexpectedInput(name);
+  const fields = input.get(parameter) ?? new Map<string, Json>();
+  if (!isObject(fields)) throw invalidArgument(`The field ${parameter} is not a structure.`);
+  return fields;
 }
 
 function session(call: Invoke, request: HttpRequest, door: VapiDoor): unknown {

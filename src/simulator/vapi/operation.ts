@@ -13,7 +13,13 @@ export interface Invocation {
   readonly input: Input;
 }
 
-export type FieldType = "string" | "boolean" | "integer" | "list" | "structure";
+export type FieldType =
+  | "string"
+  | "boolean"
+  | "integer"
+  | "structure"
+  | "list of strings"
+  | "list of structures";
 
 export interface Operation {
   /** `com.vmware.vcenter.VM` */
@@ -32,6 +38,11 @@ export interface Operation {
   readonly access?: "anybody" | "users" | "administrators";
   /** What it takes; a `?` at the end of a name means that it may be missing. Others are refused. Default nothing. */
   readonly fields?: Readonly<Record<string, FieldType>> | "any";
+  /**
+   * The parameter whose fields these are, where they are not parameters themselves: JSON-RPC has them in it, and in
+   * queries of `/rest` it is their prefix (`filter.names`).
+   */
+  readonly parameter?: "filter" | "filter_spec" | "item" | "piece";
   /** Whether `vmw-task=true` makes a task of it, or it is nothing but a task. Default never. */
   readonly task?: "optional" | "only";
   /** Status under `/api` when it is not 200 with a value, 204 without. */

@@ -1,9 +1,9 @@
 import type { HttpAnswer, HttpRequest } from "../router.ts";
 import { LoginRefused } from "../sessions/login.ts";
 import { byAuthorization, callerOf, SESSION_HEADER, sessionIdOf, type VapiCaller } from "./authenticate.ts";
-import { dispatch } from "./dispatch.ts";
+import { dispatch, fieldType } from "./dispatch.ts";
 import type { VapiDoor } from "./door.ts";
-import { invalidRequest, operationNotFound, VapiFault } from "./fault.ts";
+import { invalidRequest, operationNotFound, unexpectedInput, VapiFault } from "./fault.ts";
 import { isObject, type Json, JsonError, parseJson } from "./json.ts";
 import type { Input } from "./operation.ts";
 import { matchPath, ROUTES, type Route } from "./operations.ts";
@@ -43,10 +43,12 @@ function refusal(fault: VapiFault, isOld: boolean): HttpAnswer {
 }
 
 function session(request: HttpRequest, door: VapiDoor, isOld: boolean): HttpAnswer {
-  const { method, query, headers } = request;
-  const action = isOld ? new URLSearchParams(query).get("~action") : null;
-  if (action === "get" && method === "POST")
+  const { method, headers } = request;
+  const query = new URLSearchParams(request.query);
+  if (isOld && method === "POST" && query.get("~action") === "get") {
     return success(sessionInfo(sessionIdOf(request), door), isOld, 200);
+  }
+  const action = query.get("action") ?? query.get("~action");
   if (action !== null) throw operationNotFound(`The operation ${action} does not exist.`);
   switch (method) {
     case "POST": {
@@ -106,7 +108,7 @@ function resource(request: HttpRequest, door: VapiDoor, isOld: boolean): HttpAns
       operation: route.operation,
       door,
       caller,
-      input: inputOf(request, query, fields, route, isOld),
+      input: () => inputOf(request, query, fields, route, isOld),
       asTask,
       reads: method === "GET",
     });
@@ -152,19 +154,29 @@ function inputOf(
       } else input.set(name, value);
     }
   }
+  const { fields: known = {} } = route.operation;
   for (const [name, values] of parametersOf(query, route, isOld)) {
-    input.set(name, values.length === 1 ? (values[0] ?? "") : values);
+    const [single = "", ...others] = values;
+    const isList = known !== "any" && fieldType(known, name) === "list of strings";
+    input.set(name, isList || others.length > 0 ? values : single);
   }
   for (const [name, value] of fields) input.set(name, value);
   return input;
 }
 
-/** Under `/rest` a list is numbered, and what is filtered by has a prefix: `filter.names.1`. */
-function parametersOf(query: URLSearchParams, { action }: Route, isOld: boolean): Map<string, string[]> {
+/**
+ * Under `/rest` a list is numbered, and what is filtered by has a prefix: `filter.names.1`.
+ *
+ * @throws VapiFault unexpected_input for a field without its prefix.
+ */
+function parametersOf(query: URLSearchParams, route: Route, isOld: boolean): Map<string, string[]> {
+  const { action, operation, method } = route;
+  const prefix = isOld && method === "GET" && operation.parameter ? `${operation.parameter}.` : "";
   const parameters = new Map<string, string[]>();
   for (const [key, value] of query) {
     if (key === action?.[0] || key === "vmw-task") continue;
-    const name = isOld ? key.replace(/^(?:filter|item|spec)\./, "").replace(/\.\d+$/, "") : key;
+    if (!key.startsWith(prefix)) throw unexpectedInput(key);
+    const name = isOld ? key.slice(prefix.length).replace(/\.\d+$/, "") : key;
     parameters.set(name, [...(parameters.get(name) ?? []), value]);
   }
   return parameters;

@@ -21,6 +21,11 @@ interface Task extends NewTask {
   endedAt: number | undefined;
 }
 
+export interface TaskFilter {
+  readonly ids?: readonly string[] | undefined;
+  readonly services?: readonly string[] | undefined;
+}
+
 const LOOKS_UNTIL_DONE = 3;
 
 /** Long-running operations of a node. They move on when somebody looks, so that tests need not wait. */
@@ -44,8 +49,13 @@ export class TaskTable {
     return describe(task);
   }
 
-  list(now: number): object {
-    return Object.fromEntries([...this.#tasks.keys()].map((id) => [id, this.get(id, now)]));
+  /** Those that pass the filter, by ID: the others are not looked at. No names of a kind let every one pass. */
+  list({ ids = [], services = [] }: TaskFilter, now: number): object {
+    const wanted = [...this.#tasks.values()].filter(
+      ({ id, service }) =>
+        (ids.length === 0 || ids.includes(id)) && (services.length === 0 || services.includes(service)),
+    );
+    return Object.fromEntries(wanted.map(({ id }) => [id, this.get(id, now)]));
   }
 
   /** @throws VapiFault where it cannot be canceled, or has ended. */
@@ -78,7 +88,9 @@ function describe(task: Task): object {
       ? outcome
       : undefined;
   const ended = endedAt !== undefined;
-  const completed = ended && !failure ? 100 : Math.round((100 * (looks - 1)) / LOOKS_UNTIL_DONE);
+  // One that is canceled may not have been looked at.
+  const steps = Math.max(looks - 1, 0);
+  const completed = ended && !failure ? 100 : Math.round((100 * steps) / LOOKS_UNTIL_DONE);
   return {
     description: message("description", description),
     service,

@@ -16,6 +16,8 @@ export interface Call {
   readonly session: SimulatedSession | undefined;
   /** Session that the call has opened: the door hands its ID out. */
   opened?: SimulatedSession;
+  /** How long the caller would wait for something to tell. */
+  holdMs?: number;
 }
 
 export interface Operation {

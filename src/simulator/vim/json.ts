@@ -64,7 +64,8 @@ function callOf(receiver: Call["receiver"], request: HttpRequest, view: NodeView
   const { headers } = request;
   const given = headers[SESSION_HEADER];
   const id = given === undefined ? sessionCookie(headers.cookie, view.behaviours) : String(given);
-  return { view, request, message: undefined, receiver, session: view.sessions.use(id, "vim", view.now) };
+  const session = view.sessions.use(id, "vim", view.now, request.again);
+  return { view, request, message: undefined, receiver, session };
 }
 
 function perform(member: string, call: Call): HttpAnswer {
@@ -98,9 +99,9 @@ function callMethod(name: string, call: Call): VimValue | undefined {
   });
 }
 
-function answer(value: VimValue | undefined, { opened }: Call): HttpAnswer {
+function answer(value: VimValue | undefined, { opened, holdMs }: Call): HttpAnswer {
   const session = opened ? { [SESSION_HEADER]: opened.id } : {};
-  if (value === undefined) return { status: 204, headers: session, body: "" };
+  if (value === undefined) return { status: 204, headers: session, body: "", holdMs };
   return { status: 200, headers: { ...JSON_TYPE, ...session }, body: JSON.stringify(jsonOf(value)) };
 }
 

@@ -5,7 +5,7 @@ import { readFilterSpec } from "./filter-spec.ts";
 import { propertyOf, readProperty } from "./managed-object.ts";
 import { findObject } from "./objects.ts";
 import type { Arguments, Parameter } from "./parameters.ts";
-import { updatesSince } from "./updates.ts";
+import { updatesSince, waitForUpdates } from "./updates.ts";
 import { any, list, type ObjectValue, object, refer, text, type VimValue } from "./value.ts";
 
 const SPEC_SET: Parameter = { name: "specSet", type: "PropertyFilterSpec", many: true };
@@ -74,11 +74,15 @@ export const PROPERTY_OPERATIONS: Operations = {
   },
   WaitForUpdatesEx: operation(
     [VERSION, { name: "options", type: "WaitOptions", optional: true }],
-    (args, call) => updatesSince(args.text("version"), call),
+    (args, call) =>
+      waitForUpdates(args.text("version"), call, args.data("options")?.number("maxWaitSeconds")),
   ),
-  WaitForUpdates: operation([VERSION], (args, call) => updatesSince(args.text("version"), call)),
+  WaitForUpdates: operation([VERSION], (args, call) => waitForUpdates(args.text("version"), call)),
   CheckForUpdates: operation([VERSION], (args, call) => updatesSince(args.text("version"), call)),
-  CancelWaitForUpdates: operation([], () => undefined),
+  CancelWaitForUpdates: operation([], (_args, call) => {
+    call.view.vim.cancelWait(call.receiver, sessionOf(call));
+    return undefined;
+  }),
 };
 
 function operation(parameters: readonly Parameter[], run: Operation["run"]): Operation {

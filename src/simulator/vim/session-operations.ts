@@ -36,7 +36,8 @@ export const SESSION_OPERATIONS: Operations = {
     const id = view.vim.redeemTicket(args.text("cloneTicket"));
     const cloned = view.sessions.list("vim", view.now).find((session) => session.id === id);
     if (!cloned) throw new LoginRefused("the clone ticket is not one, or it is used up");
-    return { user: cloned.user, locale: cloned.locale, extension: cloned.extension };
+    const { user, locale, extension, credentialEndsAt: endsAt } = cloned;
+    return { user, locale, extension, endsAt };
   }),
   Logout: operation("System.View", [], (_args, call) => {
     call.view.sessions.end(sessionOf(call).id, "vim");
@@ -94,7 +95,7 @@ interface Identified {
   readonly locale?: string;
   readonly extension?: boolean;
   /** When the credential ends. */
-  readonly endsAt?: number;
+  readonly endsAt?: number | undefined;
 }
 
 /** An operation that anybody may call, and that opens a session for who `identify` says the caller is. */

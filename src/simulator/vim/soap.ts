@@ -47,6 +47,7 @@ export function answerVimSoap(request: HttpRequest, view: NodeView): HttpAnswer 
         ...(call.opened && { "set-cookie": setCookie(call.opened.id, view.behaviours) }),
       },
       body: writeResponse(operation, VIM_NAMESPACE, fieldXml("returnval", value)),
+      holdMs: call.holdMs,
       ...named(),
     };
   } catch (error) {
@@ -75,7 +76,7 @@ function callOf({ call, text }: SoapRequest, request: HttpRequest, view: NodeVie
     request,
     message: text,
     receiver: readReceiver(call, REFERENCE_ATTRIBUTES),
-    session: view.sessions.use(id, "vim", view.now),
+    session: view.sessions.use(id, "vim", view.now, request.again),
   };
 }
 

@@ -52,6 +52,8 @@ export class VimState {
   readonly #remainders = new Map<string, Remainder>();
   /** Version of the last update set, by session and collector. */
   readonly #versions = new Map<string, number>();
+  /** Waits that were canceled, by session and collector. */
+  readonly #canceled = new Set<string>();
 
   /** @param thumbprint SHA-1 of the server's certificate, in pairs: a part of the ticket. */
   issueTicket(session: SimulatedSession, thumbprint: string): string {
@@ -106,13 +108,23 @@ export class VimState {
   }
 
   versionOf(collector: MoRef, session: SimulatedSession): number {
-    return this.#versions.get(`${session.id} ${collector.value}`) ?? 0;
+    return this.#versions.get(keyOf(collector, session)) ?? 0;
   }
 
   nextVersion(collector: MoRef, session: SimulatedSession): number {
     const version = this.versionOf(collector, session) + 1;
-    this.#versions.set(`${session.id} ${collector.value}`, version);
+    this.#versions.set(keyOf(collector, session), version);
     return version;
+  }
+
+  /** Ends the wait for updates of a collector, if there is one. */
+  cancelWait(collector: MoRef, session: SimulatedSession): void {
+    this.#canceled.add(keyOf(collector, session));
+  }
+
+  /** Whether a wait was canceled since this was asked last. */
+  takeCancellation(collector: MoRef, session: SimulatedSession): boolean {
+    return this.#canceled.delete(keyOf(collector, session));
   }
 
   /** Drops what belongs to sessions that are over. */
@@ -124,5 +136,11 @@ export class VimState {
     sweep(this.#objects, ({ sessionId }) => sessionId);
     sweep(this.#remainders, ({ sessionId }) => sessionId);
     sweep(this.#versions, (_version, key) => key.slice(0, key.indexOf(" ")));
+    for (const key of this.#canceled)
+      if (!live.has(key.slice(0, key.indexOf(" ")))) this.#canceled.delete(key);
   }
+}
+
+function keyOf(collector: MoRef, session: SimulatedSession): string {
+  return `${session.id} ${collector.value}`;
 }

@@ -1,6 +1,6 @@
 import { type Call, sessionOf } from "./call.ts";
 import { type Collected, collect, missingSet } from "./collect.ts";
-import { VimFault } from "./fault.ts";
+import { invalidArgument, VimFault } from "./fault.ts";
 import type { FilterObject } from "./state.ts";
 import {
   any,
@@ -15,9 +15,33 @@ import {
 } from "./value.ts";
 import { fieldXml } from "./write-xml.ts";
 
+/** How long a call waits at most, whatever it asks for. */
+const MAX_WAIT_SECONDS = 1800;
+
+/**
+ * As `updatesSince`, for a caller that waits: where nothing has changed, the answer may be put off.
+ *
+ * @throws VimFault InvalidCollectorVersion, InvalidArgument, or RequestCanceled where another call ended the wait.
+ */
+export function waitForUpdates(
+  version: string,
+  call: Call,
+  seconds: number = MAX_WAIT_SECONDS,
+): ObjectValue | undefined {
+  const { view, receiver, request } = call;
+  if (seconds < 0) throw invalidArgument("options.maxWaitSeconds");
+  const canceled = view.vim.takeCancellation(receiver, sessionOf(call));
+  if (canceled && request.again) {
+    throw new VimFault("RequestCanceled", "The task was canceled by a user.");
+  }
+  const updates = updatesSince(version, call);
+  if (!updates) call.holdMs = Math.min(seconds, MAX_WAIT_SECONDS) * 1000;
+  return updates;
+}
+
 /**
  * What has changed for the filters of the receiver since the version given; everything since none. Where nothing
- * has, nothing is returned at once: the time that a caller would wait for is not spent.
+ * has, nothing is returned.
  *
  * @throws VimFault InvalidCollectorVersion
  */

@@ -77,7 +77,7 @@ export const APPLIANCE_OPERATIONS: readonly Operation[] = [
     operation: "set",
     rest: ["PUT /api/appliance/logging/forwarding", "PUT /rest/appliance/logging/forwarding"],
     doors: BOTH,
-    fields: { cfg_list: "list" },
+    fields: { cfg_list: "list of structures" },
     run: ({ door, input }) => {
       door.view.vapi.appliance.logServers = logServers(input);
     },

@@ -38,7 +38,7 @@ export class ContentLibrary {
   readonly id: string = randomUUID();
   readonly #items = new Map<string, Item>();
   readonly #sessions = new Map<string, UpdateSession>();
-  /** What was created for a client token: the same call again comes to the same. */
+  /** What was created, by operation and client token: the same call again comes to the same. */
   readonly #created = new Map<string, string>();
 
   describe(id: string): object {
@@ -49,7 +49,7 @@ export class ContentLibrary {
   createItem(input: Input): string {
     const library = textField(input, "library_id");
     this.describe(library);
-    return this.#once(input, () => {
+    return this.#once("item", input, () => {
       const name = textField(input, "name");
       if (name === "") throw invalidArgument("The item has no name.");
       const id = randomUUID();
@@ -78,12 +78,14 @@ export class ContentLibrary {
   deleteItem(id: string): void {
     this.#item(id);
     this.#items.delete(id);
+    for (const sessionId of this.sessionIds(id)) this.#dropSession(sessionId);
+    this.#forget(id);
   }
 
   /** IDs of sessions hold two parts. */
   startSession(input: Input, now: number): string {
     const item = this.#item(textField(input, "library_item_id"));
-    return this.#once(input, () => {
+    return this.#once("session", input, () => {
       const id = `${randomUUID()}:${randomUUID()}`;
       this.#sessions.set(id, {
         id,
@@ -170,7 +172,7 @@ export class ContentLibrary {
   /** @throws VapiFault while it is active. */
   deleteSession(id: string): void {
     if (this.#session(id).state === "ACTIVE") throw notAllowed("The session is active.");
-    this.#sessions.delete(id);
+    this.#dropSession(id);
   }
 
   #item(id: string): Item {
@@ -191,13 +193,23 @@ export class ContentLibrary {
     throw notAllowed("The session is not active.");
   }
 
-  #once(input: Input, create: () => string): string {
+  #dropSession(id: string): void {
+    this.#sessions.delete(id);
+    this.#forget(id);
+  }
+
+  #once(kind: "item" | "session", input: Input, create: () => string): string {
     const token = textField(input, "client_token");
-    const known = token === "" ? undefined : this.#created.get(token);
-    if (known !== undefined) return known;
-    const id = create();
-    if (token !== "") this.#created.set(token, id);
+    if (token === "") return create();
+    const key = `${kind} ${token}`;
+    const id = this.#created.get(key) ?? create();
+    this.#created.set(key, id);
     return id;
+  }
+
+  /** What is gone is not what its client token comes to any more. */
+  #forget(id: string): void {
+    for (const [key, created] of this.#created) if (created === id) this.#created.delete(key);
   }
 }
 

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { notFound } from "../fault.ts";
+import { invalidArgument, notFound } from "../fault.ts";
 import { isList, isObject, type Json, type JsonObject } from "../json.ts";
 import { type Input, type Operation, textField } from "../operation.ts";
 
@@ -12,6 +12,12 @@ interface Provider {
   readonly auth_query_params: object;
   readonly oidc?: object;
 }
+
+/** Field with the settings, by kind of provider. */
+const SETTINGS: ReadonlyMap<string, string> = new Map([
+  ["Oauth2", "oauth2"],
+  ["Oidc", "oidc"],
+]);
 
 /** Identity providers from outside that a node was told of. */
 export class IdentityProviders {
@@ -27,14 +33,23 @@ export class IdentityProviders {
     return found;
   }
 
-  /** Secrets are taken and not kept. */
+  /**
+   * Secrets are taken and not kept.
+   *
+   * @throws VapiFault for a kind of provider that there is not, or one without its settings.
+   */
   create(input: Input): string {
+    const kind = textField(input, "config_tag");
+    const settings = SETTINGS.get(kind);
+    if (settings === undefined)
+      throw invalidArgument(`config_tag is none of ${[...SETTINGS.keys()].join(", ")}.`);
+    if (!isObject(input.get(settings))) throw invalidArgument(`A provider of ${kind} needs ${settings}.`);
     const provider = randomUUID();
     const oidc = input.get("oidc");
     this.#providers.set(provider, {
       provider,
       name: textField(input, "name"),
-      config_tag: textField(input, "config_tag"),
+      config_tag: kind,
       is_default: input.get("is_default") === true,
       domain_names: textsOf(input.get("domain_names")),
       auth_query_params: {},
@@ -85,12 +100,12 @@ export const IDENTITY_PROVIDER_OPERATIONS: readonly Operation[] = [
       "oidc?": "structure",
       "oauth2?": "structure",
       "is_default?": "boolean",
-      "domain_names?": "list",
+      "domain_names?": "list of strings",
       "idm_protocol?": "string",
       "active_directory_over_ldap?": "structure",
       "upn_claim?": "string",
       "groups_claim?": "string",
-      "org_ids?": "list",
+      "org_ids?": "list of strings",
       "auth_query_params?": "structure",
     },
     run: ({ door, input }) => door.view.vapi.providers.create(input),

@@ -1,5 +1,5 @@
 import type { InventoryVm } from "../../inventory.ts";
-import { invalidArgument, notFound, VapiFault } from "../fault.ts";
+import { invalidArgument, notFound, type StandardError, VapiFault } from "../fault.ts";
 import { type Input, type Invocation, type Operation, textField, textsField } from "../operation.ts";
 import { optional, type RpcType } from "../rpc-value.ts";
 
@@ -81,7 +81,7 @@ function vmDetail(vm: InventoryVm): object {
   };
 }
 
-/** Power operations refuse a machine that is in that state already. */
+/** Power operations refuse a machine that is in that state already; some want one that is switched on. */
 function power(operation: "start" | "stop" | "suspend" | "reset"): Operation {
   return {
     service: "com.vmware.vcenter.vm.power",
@@ -100,18 +100,20 @@ function power(operation: "start" | "stop" | "suspend" | "reset"): Operation {
         suspend: "SUSPENDED",
         reset: "POWERED_ON",
       } as const;
-      const off = vm.powerState !== "POWERED_ON";
-      if (operation === "reset" ? off : vm.powerState === target[operation]) {
-        throw new VapiFault(
-          operation === "reset" ? "not_allowed_in_current_state" : "already_in_desired_state",
-          `com.vmware.api.vcenter.vm.power.${off ? "not_powered_on" : "already_in_state"}`,
-          `Virtual machine ${vm.name} is ${vm.powerState} already.`,
-          [vm.name],
-        );
+      if (operation !== "reset" && vm.powerState === target[operation]) {
+        throw powerFault("already_in_desired_state", "already_in_state", vm, "already");
+      }
+      if ((operation === "reset" || operation === "suspend") && vm.powerState !== "POWERED_ON") {
+        throw powerFault("not_allowed_in_current_state", "not_powered_on", vm, "and not POWERED_ON");
       }
       vm.powerState = target[operation];
     },
   };
+}
+
+function powerFault(kind: StandardError, id: string, vm: InventoryVm, how: string): VapiFault {
+  const text = `Virtual machine ${vm.name} is ${vm.powerState} ${how}.`;
+  return new VapiFault(kind, `com.vmware.api.vcenter.vm.power.${id}`, text, [vm.name]);
 }
 
 export const INVENTORY_OPERATIONS: readonly Operation[] = [
@@ -120,14 +122,15 @@ export const INVENTORY_OPERATIONS: readonly Operation[] = [
     operation: "list",
     rest: ["GET /api/vcenter/vm", "GET /rest/vcenter/vm"],
     rpc: VM_SUMMARY,
+    parameter: "filter",
     fields: {
-      "vms?": "list",
-      "names?": "list",
-      "folders?": "list",
-      "datacenters?": "list",
-      "hosts?": "list",
-      "clusters?": "list",
-      "power_states?": "list",
+      "vms?": "list of strings",
+      "names?": "list of strings",
+      "folders?": "list of strings",
+      "datacenters?": "list of strings",
+      "hosts?": "list of strings",
+      "clusters?": "list of strings",
+      "power_states?": "list of strings",
     },
     run: listVms,
   },
@@ -160,7 +163,13 @@ export const INVENTORY_OPERATIONS: readonly Operation[] = [
         fields: { cluster: "plain", name: "plain", ha_enabled: "plain", drs_enabled: "plain" },
       },
     },
-    fields: { "clusters?": "list", "names?": "list", "folders?": "list", "datacenters?": "list" },
+    parameter: "filter",
+    fields: {
+      "clusters?": "list of strings",
+      "names?": "list of strings",
+      "folders?": "list of strings",
+      "datacenters?": "list of strings",
+    },
     run: ({ door, input }) => {
       const { cluster, datacenter } = door.view.inventory;
       const { id, name, drsEnabled, haEnabled, parent } = cluster;
@@ -185,12 +194,13 @@ export const INVENTORY_OPERATIONS: readonly Operation[] = [
     service: "com.vmware.vcenter.folder",
     operation: "list",
     rest: ["GET /api/vcenter/folder", "GET /rest/vcenter/folder"],
+    parameter: "filter",
     fields: {
-      "folders?": "list",
-      "names?": "list",
+      "folders?": "list of strings",
+      "names?": "list of strings",
       "type?": "string",
-      "parent_folders?": "list",
-      "datacenters?": "list",
+      "parent_folders?": "list of strings",
+      "datacenters?": "list of strings",
     },
     run: ({ door, input }) => {
       const { folders, datacenter } = door.view.inventory;
@@ -211,7 +221,8 @@ export const INVENTORY_OPERATIONS: readonly Operation[] = [
     service: "com.vmware.vcenter.datacenter",
     operation: "list",
     rest: ["GET /api/vcenter/datacenter", "GET /rest/vcenter/datacenter"],
-    fields: { "datacenters?": "list", "names?": "list", "folders?": "list" },
+    parameter: "filter",
+    fields: { "datacenters?": "list of strings", "names?": "list of strings", "folders?": "list of strings" },
     run: ({ door, input }) => {
       const { id, name, parent } = door.view.inventory.datacenter;
       return passes(input, { datacenters: id, names: name, folders: parent })
@@ -223,7 +234,8 @@ export const INVENTORY_OPERATIONS: readonly Operation[] = [
     service: "com.vmware.vcenter.host",
     operation: "list",
     rest: ["GET /api/vcenter/host", "GET /rest/vcenter/host"],
-    fields: { "hosts?": "list", "names?": "list", "clusters?": "list" },
+    parameter: "filter",
+    fields: { "hosts?": "list of strings", "names?": "list of strings", "clusters?": "list of strings" },
     run: ({ door, input }) =>
       door.view.inventory.hosts
         .filter(({ id, name, cluster }) => passes(input, { hosts: id, names: name, clusters: cluster }))
@@ -238,7 +250,8 @@ export const INVENTORY_OPERATIONS: readonly Operation[] = [
     service: "com.vmware.vcenter.compute.policies",
     operation: "list",
     rest: ["GET /api/vcenter/compute/policies", "GET /rest/vcenter/compute/policies"],
-    fields: { "policies?": "list" },
+    parameter: "filter",
+    fields: { "policies?": "list of strings" },
     run: () => [],
   },
 ];

@@ -92,8 +92,9 @@ export const MONITORING_OPERATIONS: readonly Operation[] = [
       },
     },
     doors: BOTH,
+    parameter: "item",
     fields: {
-      names: "list",
+      names: "list of strings",
       interval: "string",
       function: "string",
       start_time: "string",

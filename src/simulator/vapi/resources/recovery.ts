@@ -12,7 +12,7 @@ const JOB_FIELDS = {
   "location_password?": "string",
   "backup_password?": "string",
   "comment?": "string",
-  "parts?": "list",
+  "parts?": "list of strings",
   "fast_backup?": "boolean",
 } as const;
 const JOB: RpcType = {
@@ -86,6 +86,7 @@ export const RECOVERY_OPERATIONS: readonly Operation[] = [
     rpc: JOB,
     doors: BOTH,
     status: 201,
+    parameter: "piece",
     fields: JOB_FIELDS,
     run: ({ door }) => door.view.vapi.appliance.startJob("backup", door.view.now),
   },
@@ -104,6 +105,7 @@ export const RECOVERY_OPERATIONS: readonly Operation[] = [
     rest: ["POST /api/appliance/recovery/restore/job", "POST /rest/appliance/recovery/restore/job"],
     rpc: RESTORE_JOB,
     doors: ["appliance"],
+    parameter: "piece",
     fields: { ...JOB_FIELDS, "sso_admin_user_name?": "string", "sso_admin_user_password?": "string" },
     run: ({ door }) => door.view.vapi.appliance.startJob("restore", door.view.now),
   },

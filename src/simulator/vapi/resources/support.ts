@@ -73,7 +73,7 @@ export const SUPPORT_OPERATIONS: readonly Operation[] = [
     service: profiles,
     operation: "export",
     rest: ["POST /api/appliance/infraprofile/configs?action=export"],
-    fields: { "profiles?": "list", "description?": "string", "encryption_key?": "string" },
+    fields: { "profiles?": "list of strings", "description?": "string", "encryption_key?": "string" },
     run: ({ door }) =>
       JSON.stringify({ productName: "VMware vCenter Server", version: door.view.group.release.version }),
   },
@@ -85,7 +85,7 @@ export const SUPPORT_OPERATIONS: readonly Operation[] = [
       task: "only",
       fields: {
         config_spec: "string",
-        "profiles?": "list",
+        "profiles?": "list of strings",
         "encryption_key?": "string",
         "description?": "string",
         "profile_spec?": "structure",

@@ -1,6 +1,6 @@
 import { vimVersions } from "../../release.ts";
 import { invalidArgument, notAllowed, notFound, operationNotFound } from "../fault.ts";
-import { type Invocation, type Operation, textField, textsField } from "../operation.ts";
+import { type Input, type Invocation, type Operation, textField, textsField } from "../operation.ts";
 import { optional, type RpcType } from "../rpc-value.ts";
 
 const MAX_RELEASES = 128;
@@ -56,6 +56,13 @@ function install(kind: "install" | "upgrade", action: "check" | "start"): Operat
   };
 }
 
+/** ID of the one category there is. */
+function categoryOf(input: Input, field: string): string {
+  const id = textField(input, field);
+  if (id !== TAG_CATEGORY) throw notFound("category", id);
+  return id;
+}
+
 const taskFields = { task: "string" } as const;
 const BOTH = ["vcenter", "appliance"] as const;
 const MESSAGE: RpcType = {
@@ -69,7 +76,7 @@ export const VCENTER_OPERATIONS: readonly Operation[] = [
     operation: "hello",
     rest: ["POST /api/vcenter/system?action=hello"],
     access: "anybody",
-    fields: { api_releases: "list" },
+    fields: { api_releases: "list of strings" },
     run: hello,
   },
   {
@@ -111,6 +118,7 @@ export const VCENTER_OPERATIONS: readonly Operation[] = [
     operation: "get",
     rest: ["GET /rest/vcenter/deployment/history", "GET /api/vcenter/deployment/history"],
     doors: HISTORY_DOORS,
+    access: "administrators",
     run: () => ({ data_type: "NONE", status: "SUCCEEDED", cancelable: false }),
   },
   historyAction("pause"),
@@ -163,8 +171,12 @@ export const VCENTER_OPERATIONS: readonly Operation[] = [
     operation: "list",
     rest: ["GET /api/cis/tasks", "GET /rest/cis/tasks"],
     doors: BOTH,
-    fields: { "tasks?": "list", "services?": "list" },
-    run: ({ door }) => door.view.vapi.tasks.list(door.view.now),
+    parameter: "filter_spec",
+    fields: { "tasks?": "list of strings", "services?": "list of strings" },
+    run: ({ door, input }) => {
+      const filter = { ids: textsField(input, "tasks"), services: textsField(input, "services") };
+      return door.view.vapi.tasks.list(filter, door.view.now);
+    },
   },
   {
     service: "com.vmware.cis.tasks",
@@ -216,8 +228,7 @@ export const VCENTER_OPERATIONS: readonly Operation[] = [
     ],
     fields: { category: "string" },
     run: ({ input }) => {
-      const id = textField(input, "category");
-      if (id !== TAG_CATEGORY) throw notFound("category", id);
+      const id = categoryOf(input, "category");
       return { id, name: "stage", description: "", cardinality: "SINGLE", associable_types: [], used_by: [] };
     },
   },
@@ -226,6 +237,20 @@ export const VCENTER_OPERATIONS: readonly Operation[] = [
     operation: "list",
     rest: ["GET /api/cis/tagging/tag", "GET /rest/com/vmware/cis/tagging/tag"],
     run: () => [TAG],
+  },
+  {
+    service: "com.vmware.cis.tagging.tag",
+    operation: "list_tags_for_category",
+    rest: [
+      "POST /api/cis/tagging/tag?action=list-tags-for-category",
+      "POST /rest/com/vmware/cis/tagging/tag/{category_id}?~action=list-tags-for-category",
+    ],
+    access: "users",
+    fields: { category_id: "string" },
+    run: ({ input }) => {
+      categoryOf(input, "category_id");
+      return [TAG];
+    },
   },
   {
     service: "com.vmware.cis.tagging.tag",
