@@ -51,6 +51,8 @@ export class SessionOpener {
   readonly #held: HeldSessions;
   readonly #work: BridgeWork;
   readonly #uses: () => number;
+  /** Set once vAPI has refused a token, which VIM may take. */
+  #vapiRefusesTokens = false;
   #facts: Promise<ServerFacts> | undefined;
 
   constructor(options: SessionOpenerOptions) {
@@ -140,7 +142,7 @@ export class SessionOpener {
 
   /** With a token that vAPI does not take: gives vAPI a session of VIM's, where these are likely to be shared. */
   async #enteredByVim(operation: "login" | "relogin"): Promise<boolean> {
-    if (!this.principal?.vimOnly) return false;
+    if (!this.principal?.vimOnly && !this.#vapiRefusesTokens) return false;
     const { apiType } = await this.facts();
     if (apiType === "HostAgent" || !(await this.share.isLikely(async () => (await this.facts()).apiVersion)))
       return false;
@@ -163,8 +165,13 @@ export class SessionOpener {
       publish();
     } catch (error) {
       publish({ error });
-      if (given !== undefined && isLoginRefusal(error)) principal.refused(given);
-      this.refusals.note(error, side, { password: given !== undefined && "password" in given });
+      const kind = given === undefined ? undefined : kindOf(given);
+      if (given !== undefined && isLoginRefusal(error)) {
+        const first = side === "vapi" && kind === "token" && !this.#vapiRefusesTokens;
+        if (first && (await this.#refusedByVapiAlone(operation))) return;
+        principal.refused(given);
+      }
+      this.refusals.note(error, side, kind);
       throw error;
     }
     this.#held.keep(side, this.#newlyHeld(side, { id, owned: true }));
@@ -172,6 +179,13 @@ export class SessionOpener {
     // Nobody comes back for it.
     if (late !== undefined) await this.#work.within(late, (signal) => this.#held.endAt(side, signal));
     this.#work.requireOpen();
+  }
+
+  /** Some servers are told to take no bearer tokens at vAPI. Tokens lock nobody out, so VIM is asked too. */
+  async #refusedByVapiAlone(operation: "login" | "relogin"): Promise<boolean> {
+    this.#vapiRefusesTokens = true;
+    if (this.#held.at("vim") !== undefined) return false;
+    return this.#enteredByVim(operation).catch(() => false);
   }
 
   #newlyHeld(origin: SessionSide, session: Pick<Held, "id" | "owned">): Held {
@@ -257,4 +271,9 @@ export class SessionOpener {
       hint: "use VIM over SOAP (vim-soap), or ask the vCenter that manages the host",
     });
   }
+}
+
+function kindOf(given: DoorCredential): "password" | "token" | "jwt" {
+  if ("password" in given) return "password";
+  return "assertion" in given ? "token" : "jwt";
 }

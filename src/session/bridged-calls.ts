@@ -1,4 +1,4 @@
-import { InvalidArgumentError, VimFaultError } from "../errors.ts";
+import { type DoorName, InvalidArgumentError, VimFaultError } from "../errors.ts";
 import type { XmlElement } from "../xml/reader.ts";
 import type { SessionBridge } from "./bridge.ts";
 import type { CallOptions, SessionDoor } from "./door.ts";
@@ -10,7 +10,7 @@ import { startTask, type VapiTask } from "./task.ts";
 import { VapiCalls, type VapiRequest } from "./vapi-calls.ts";
 import type { InvokeOptions, VapiJsonRpc } from "./vapi-jsonrpc.ts";
 import type { VapiRest } from "./vapi-rest.ts";
-import { type ManagedObjectReference, VimCalls } from "./vim-calls.ts";
+import { type ManagedObjectReference, VimCalls, type VimRequest, type VimResponse } from "./vim-calls.ts";
 import type { VimJson } from "./vim-json.ts";
 import type { SoapCallOptions, VimSoap } from "./vim-soap.ts";
 
@@ -61,7 +61,7 @@ export class BridgedVim extends VimCalls {
         side: "vim",
         repeatable: request.repeatable ?? request.method === "GET",
         signal: request.signal,
-        send: () => watched(bridge, json, () => json.request(request)),
+        send: () => watched(bridge, json, async () => requireSession(request, await json.request(request))),
       });
     });
   }
@@ -115,14 +115,7 @@ export class BridgedSoap {
     const read = async (): Promise<UserSession> => {
       const session = await this.#soap.currentSession(options);
       if (session) return session;
-      // As every other call would be answered.
-      throw new VimFaultError("NOT_AUTHENTICATED", `There is no current session at ${this.url}`, {
-        door: "vim-soap",
-        url: this.url,
-        fault: "NotAuthenticated",
-        faultString: "",
-        fields: { object: target.value },
-      });
+      throw noCurrentSession("vim-soap", target.value);
     };
     return this.#guarded(read, options, true);
   }
@@ -178,6 +171,24 @@ export class BridgedSoap {
     const watchedSend = (): Promise<Result> => watched(this.#bridge, this.#soap, send);
     return guarded(this.#bridge, { side: "vim", repeatable, signal, send: watchedSend });
   }
+}
+
+/** Servers tell an ended session by an empty answer to this one question. */
+function requireSession(request: VimRequest, response: VimResponse): VimResponse {
+  const { method, type, member, moId } = request;
+  const asked = method === "GET" && type === "SessionManager" && member === "currentSession";
+  if (asked && response.value === null) throw noCurrentSession("vim-json", moId);
+  return response;
+}
+
+/** As every other call would be answered. */
+function noCurrentSession(door: DoorName, object: string): VimFaultError {
+  return new VimFaultError("NOT_AUTHENTICATED", "There is no current session", {
+    door,
+    fault: "NotAuthenticated",
+    faultString: "",
+    fields: { object },
+  });
 }
 
 /** @throws InvalidArgumentError for a method of the SessionManager that would change the session unseen by the bridge. */

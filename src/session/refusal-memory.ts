@@ -48,16 +48,19 @@ export class RefusalMemory {
     }
   }
 
-  /** @param by whether a password was shown. */
-  note(error: unknown, side: SessionSide, by: { readonly password: boolean }): void {
+  /** @param shown what was shown to the server; undefined where it did not come to that. */
+  note(error: unknown, side: SessionSide, shown: "password" | "token" | "jwt" | undefined): void {
     if (isLoginRefusal(error)) {
       this.#refusals++;
-      this.#everywhere = { error, until: Number.POSITIVE_INFINITY };
+      const refused = { error, until: Number.POSITIVE_INFINITY };
+      // A token that one side does not take is not wrong at the other.
+      if (shown === "token") this.#at[side] = refused;
+      else this.#everywhere = refused;
       return;
     }
     const pause = { error, until: this.#now() + PAUSE_MS };
     if (error instanceof SessionLimitError) this.#everywhere = pause;
-    else if (by.password && ANSWERED.some((kind) => error instanceof kind)) this.#at[side] = pause;
+    else if (shown === "password" && ANSWERED.some((kind) => error instanceof kind)) this.#at[side] = pause;
   }
 
   forget(): void {

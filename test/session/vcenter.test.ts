@@ -372,6 +372,16 @@ describe("a vCenter that shares sessions", () => {
     expect(simulator.sessions).toEqual([]);
   });
 
+  test("renews a session whose end is told by an empty answer", async () => {
+    const { connect } = reach(simulator);
+    const vc = await connect();
+    simulator.endSessions();
+    expect(await vc.vim.get("SessionManager", "SessionManager", "currentSession")).toMatchObject({
+      _typeName: "UserSession",
+    });
+    await vc.close();
+  });
+
   test("cuts off a call under way when it is closed", async () => {
     const { connect, watch } = reach(simulator);
     const vc = await connect();
@@ -579,14 +589,31 @@ describe("a vCenter that says 8.0.3", () => {
 });
 
 describe("a vCenter whose vAPI takes no bearer tokens", () => {
-  test("is entered by one at the VIM side, whose session serves vAPI too", async () => {
+  test("is entered by one at the VIM side, whose session serves vAPI too, and again when it has ended", async () => {
     const { connect, simulator, url, credential } = await lab({ behaviours: { vapiTakesBearer: false } });
     await using sts = new SecurityTokenService(url, { trust: { ca: simulator.ca } });
     const token = await sts.issue({ credential, delegatable: true });
+    for (const start of ["vapi", "vim"] as const) {
+      const vc = await connect({ credential: token, start });
+      expect(vc.session.shared).toBe(true);
+      expect(await vc.vapi.get("/api/vcenter/folder")).toBeInstanceOf(Array);
+      simulator.endSessions();
+      expect(await vc.vapi.get("/api/vcenter/folder")).toBeInstanceOf(Array);
+      expect(await vc.soap.sessionList()).toHaveLength(1);
+      await vc.close();
+      expect(simulator.sessions).toEqual([]);
+    }
+  });
+
+  test("is not asked by way of VIM where sessions are not shared", async () => {
+    const { connect, simulator, url, credential } = await lab({
+      release: "8.0.2",
+      behaviours: { vapiTakesBearer: false },
+    });
+    await using sts = new SecurityTokenService(url, { trust: { ca: simulator.ca } });
+    const token = await sts.issue({ credential, delegatable: true });
     expect(await thrownBy(connect({ credential: token }))).toMatchObject({ code: "AUTHENTICATION_FAILED" });
-    const vc = await connect({ credential: token, start: "vim" });
-    expect(vc.session.shared).toBe(true);
-    expect(await vc.vapi.get("/api/vcenter/folder")).toBeInstanceOf(Array);
+    expect(simulator.sessions).toEqual([]);
   });
 });
 
