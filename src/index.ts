@@ -1,5 +1,5 @@
 /**
- * From one host name and one trust decision to every vCenter of a linked group.
+ * From one host name and one trust decision to every vCenter of a linked group: services, tokens, sessions.
  *
  * @module
  */
