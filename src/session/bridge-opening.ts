@@ -51,8 +51,6 @@ export class SessionOpener {
   readonly #held: HeldSessions;
   readonly #work: BridgeWork;
   readonly #uses: () => number;
-  /** Set once vAPI has refused a token, which VIM may take. */
-  #vapiRefusesTokens = false;
   #facts: Promise<ServerFacts> | undefined;
 
   constructor(options: SessionOpenerOptions) {
@@ -105,7 +103,7 @@ export class SessionOpener {
     const [facts, login] = await Promise.allSettled([this.facts(), this.#login("vapi", "login")]);
     if (facts.status === "fulfilled" && facts.value.apiType === "HostAgent") {
       if (login.status === "rejected" && isLoginRefusal(login.reason)) throw login.reason;
-      await this.#held.endAll(this.#work.closing);
+      await this.#work.ending((signal) => this.#held.endAll(signal));
       throw this.#onlyVimSoap();
     }
     if (login.status === "rejected") throw login.reason;
@@ -132,17 +130,19 @@ export class SessionOpener {
     // That it is shared, only others have seen.
     const doubtful = !this.share.proven && stale.origin === side;
     const alive = await this.#held.ask(side, this.#work.closing).catch((error: unknown) => {
+      // Closing ends what is held.
+      this.#work.requireOpen();
       if (doubtful) throw error;
-      return null;
+      return undefined;
     });
     if (alive === null) return this.#held.forget(side);
     if (doubtful) this.share.learn(false);
-    else await this.#held.endAt(side, this.#work.closing).catch(() => undefined);
+    else await this.#work.ending((signal) => this.#held.endAt(side, signal)).catch(() => undefined);
   }
 
   /** With a token that vAPI does not take: gives vAPI a session of VIM's, where these are likely to be shared. */
   async #enteredByVim(operation: "login" | "relogin"): Promise<boolean> {
-    if (!this.principal?.vimOnly && !this.#vapiRefusesTokens) return false;
+    if (!this.principal?.vimOnly && !this.refusals.vapiRefusesTokens) return false;
     const { apiType } = await this.facts();
     if (apiType === "HostAgent" || !(await this.share.isLikely(async () => (await this.facts()).apiVersion)))
       return false;
@@ -167,7 +167,7 @@ export class SessionOpener {
       publish({ error });
       const kind = given === undefined ? undefined : kindOf(given);
       if (given !== undefined && isLoginRefusal(error)) {
-        const first = side === "vapi" && kind === "token" && !this.#vapiRefusesTokens;
+        const first = side === "vapi" && kind === "token" && !this.refusals.vapiRefusesTokens;
         if (first && (await this.#refusedByVapiAlone(operation))) return;
         principal.refused(given);
       }
@@ -181,11 +181,20 @@ export class SessionOpener {
     this.#work.requireOpen();
   }
 
-  /** Some servers are told to take no bearer tokens at vAPI. Tokens lock nobody out, so VIM is asked too. */
+  /**
+   * Some servers are told to take no bearer tokens at vAPI. Tokens lock nobody out, so VIM is asked too.
+   *
+   * @throws what went wrong there, unless VIM refuses the token as well: then vAPI's refusal tells it.
+   */
   async #refusedByVapiAlone(operation: "login" | "relogin"): Promise<boolean> {
-    this.#vapiRefusesTokens = true;
+    this.refusals.noteThatVapiRefusesTokens();
     if (this.#held.at("vim") !== undefined) return false;
-    return this.#enteredByVim(operation).catch(() => false);
+    try {
+      return await this.#enteredByVim(operation);
+    } catch (error) {
+      if (isLoginRefusal(error)) return false;
+      throw error;
+    }
   }
 
   #newlyHeld(origin: SessionSide, session: Pick<Held, "id" | "owned">): Held {
@@ -273,7 +282,6 @@ export class SessionOpener {
   }
 }
 
-function kindOf(given: DoorCredential): "password" | "token" | "jwt" {
-  if ("password" in given) return "password";
-  return "assertion" in given ? "token" : "jwt";
+function kindOf(given: DoorCredential): "password" | "token" {
+  return "password" in given ? "password" : "token";
 }

@@ -8,13 +8,16 @@ import { waitFor } from "./wait.ts";
  */
 export class BridgeWork {
   readonly #host: string;
+  readonly #endTimeoutMs: number;
   readonly #closing = new AbortController();
   /** What is under way for a side, to be joined. */
   readonly #flights = new Map<SessionSide, Promise<void>>();
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(host: string) {
+  /** @param endTimeoutMs for what ends a session; closing does not call it off. */
+  constructor(host: string, endTimeoutMs: number) {
     this.#host = host;
+    this.#endTimeoutMs = endTimeoutMs;
   }
 
   /** Fires when all is closed, with what everybody is told then. */
@@ -71,6 +74,14 @@ export class BridgeWork {
       () => true,
       () => false,
     );
+  }
+
+  /**
+   * Runs what ends sessions, in the time there is for that. Not with `closing`: a logout that is cut off leaves a
+   * session that nobody knows of any more.
+   */
+  ending<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    return this.within(this.#endTimeoutMs, work);
   }
 
   /** Runs work with a signal that fires with a TimeoutError. */

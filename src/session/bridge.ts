@@ -4,7 +4,8 @@ import { type GivenSessions, IMPERSONATED, type ServerFacts, SessionOpener } fro
 import type { BridgeSide } from "./bridge-side.ts";
 import { BridgeWork } from "./bridge-work.ts";
 import type { SessionInfo } from "./door.ts";
-import { type Principal, sameCredential } from "./principal.ts";
+import type { Advice } from "./guard.ts";
+import { isLoginRefusal, type Principal, sameCredential } from "./principal.ts";
 import { RefusalMemory } from "./refusal-memory.ts";
 import type { SessionSide } from "./session-event.ts";
 import { ShareDecision, type ShareDecisions, type SharePolicy } from "./share-decision.ts";
@@ -19,15 +20,22 @@ export interface BridgeOptions {
   readonly principal: Principal | undefined;
   readonly share: SharePolicy;
   readonly decisions: ShareDecisions;
+  /** Milliseconds for the end of sessions that others take the place of. Default 10,000. */
+  readonly endTimeoutMs?: number | undefined;
   /** To be told whenever a caller uses a session. */
   readonly onUse?: (() => void) | undefined;
   /** Clock in milliseconds that nobody sets. */
   readonly now?: (() => number) | undefined;
 }
 
+const END_TIMEOUT_MS = 10_000;
+
 /** What to do about a call that was refused while its session is alive. */
 const ALIVE =
   "the session is alive, so that it was not renewed: what was called refuses its user, or wants to be authenticated to in another way";
+/** What to do where it could not be found out whether a session has ended. */
+const UNKNOWN =
+  "whether the session is alive could not be found out, for the reason that is the cause; it was not renewed: try again";
 /** What to do when a session has ended, and is not renewed. */
 const ELSEWHERE = "the session was made elsewhere and has ended: make another there, or give a credential";
 
@@ -43,7 +51,7 @@ export class SessionBridge {
   readonly #held: HeldSessions;
   readonly #opener: SessionOpener;
   /** Refused calls that are looked into, by the session they had. */
-  readonly #recoveries: Partial<Record<SessionSide, { stale: string; done: Promise<string | undefined> }>> =
+  readonly #recoveries: Partial<Record<SessionSide, { stale: string; done: Promise<Advice | undefined> }>> =
     {};
   #relogin: { readonly principal: Principal | undefined; readonly done: Promise<void> } | undefined;
   #usedAt: number;
@@ -53,7 +61,7 @@ export class SessionBridge {
     const { host, sides, about, principal, share: policy, decisions } = options;
     this.#options = options;
     this.#now = options.now ?? (() => process.uptime() * 1000);
-    this.#work = new BridgeWork(host);
+    this.#work = new BridgeWork(host, options.endTimeoutMs ?? END_TIMEOUT_MS);
     this.#held = new HeldSessions(sides, () => this.user);
     this.#opener = new SessionOpener({
       host,
@@ -144,10 +152,11 @@ export class SessionBridge {
    * To be told that a call was refused for want of a session. Whether the session is alive is asked, once for all who
    * come with it; only where it is not, it is renewed.
    *
-   * @returns undefined when there is another session to call with; else why there is none, as advice.
-   * @throws as `ready`, and what the question threw.
+   * @returns undefined when there is another session to call with; else why there is none, as advice, with what the
+   *   question threw where that is why.
+   * @throws as `ready`.
    */
-  recover(side: SessionSide, stale: string, signal?: AbortSignal): Promise<string | undefined> {
+  recover(side: SessionSide, stale: string, signal?: AbortSignal): Promise<Advice | undefined> {
     let recovery = this.#recoveries[side];
     if (recovery?.stale !== stale) {
       const done = this.#recover(side, stale);
@@ -163,7 +172,8 @@ export class SessionBridge {
 
   /**
    * Makes the sessions anew, with another credential where one is given, and forgets what was refused. Who asks for
-   * the same while that is under way joins it: a credential is presented once.
+   * the same while that is under way joins it: a credential is presented once. Where another credential is refused,
+   * what was made with it is ended, and the one before is that of later logins, with what it was refused for.
    */
   async relogin(principal?: Principal, signal?: AbortSignal): Promise<void> {
     this.#work.requireOpen();
@@ -234,14 +244,20 @@ export class SessionBridge {
     if (failure !== undefined) throw failure;
   }
 
-  async #recover(side: SessionSide, stale: string): Promise<string | undefined> {
+  async #recover(side: SessionSide, stale: string): Promise<Advice | undefined> {
     this.#work.requireOpen();
     const isHeld = (): boolean => this.#held.at(side)?.id === stale;
     if (isHeld() && !this.#work.isBusy(side)) {
-      const info = await this.#held.ask(side, this.#work.closing);
-      if (isHeld() && info !== null) return ALIVE;
-      if (isHeld() && this.#opener.principal === undefined) return ELSEWHERE;
-      if (isHeld() && this.#held.at(side)?.impersonated) return IMPERSONATED;
+      let info: SessionInfo | null;
+      try {
+        info = await this.#held.ask(side, this.#work.closing);
+      } catch (error) {
+        this.#work.requireOpen();
+        return { hint: UNKNOWN, cause: error };
+      }
+      if (isHeld() && info !== null) return { hint: ALIVE };
+      if (isHeld() && this.#opener.principal === undefined) return { hint: ELSEWHERE };
+      if (isHeld() && this.#held.at(side)?.impersonated) return { hint: IMPERSONATED };
     }
     await this.ready(side, stale);
     return undefined;
@@ -259,10 +275,23 @@ export class SessionBridge {
     if (same && this.#opener.refusals.refusals !== known) this.#opener.refusals.check(first);
     if (principal) this.#opener.principal = principal;
     else wanted.reset();
-    this.#opener.refusals.forget();
+    const recall = this.#opener.refusals.forget();
     // The old ones first, for a server may have no room for more. That they cannot be ended stops nobody.
-    await this.#held.endAll(this.#work.closing);
-    for (const side of [first, ...more]) await this.#opener.enter(side);
+    const endAll = (): Promise<unknown> => this.#work.ending((signal) => this.#held.endAll(signal));
+    await endAll();
+    try {
+      for (const side of [first, ...more]) {
+        // One login may have opened both.
+        if (this.#held.at(side) === undefined) await this.#opener.enter(side);
+      }
+    } catch (error) {
+      if (principal && !same && isLoginRefusal(error)) {
+        await endAll();
+        this.#opener.principal = old;
+        recall();
+      }
+      throw error;
+    }
   }
 }
 

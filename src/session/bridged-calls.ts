@@ -4,17 +4,19 @@ import type { SessionBridge } from "./bridge.ts";
 import type { CallOptions, SessionDoor } from "./door.ts";
 import { guarded, isNotAuthenticated } from "./guard.ts";
 import type { ServiceContent } from "./service-content.ts";
+import type { SessionSide } from "./session-event.ts";
 import type { UserSession } from "./session-manager.ts";
 import type { SoapFields } from "./soap-fields.ts";
 import { startTask, type VapiTask } from "./task.ts";
 import { VapiCalls, type VapiRequest } from "./vapi-calls.ts";
 import type { InvokeOptions, VapiJsonRpc } from "./vapi-jsonrpc.ts";
-import type { VapiRest } from "./vapi-rest.ts";
+import { REPEATABLE, type VapiRest } from "./vapi-rest.ts";
 import { type ManagedObjectReference, VimCalls, type VimRequest, type VimResponse } from "./vim-calls.ts";
 import type { VimJson } from "./vim-json.ts";
 import type { SoapCallOptions, VimSoap } from "./vim-soap.ts";
 
-const REPEATABLE: ReadonlySet<string> = new Set(["GET", "HEAD", "PUT", "DELETE"]);
+/** Where vAPI ends sessions. */
+const SESSION_PATH = /^\/(?:api\/session|rest\/com\/vmware\/cis\/session)\/*$/;
 
 /** vAPI of a vCenter, by REST and JSON-RPC, with its session. */
 export class BridgedVapi extends VapiCalls {
@@ -27,20 +29,35 @@ export class BridgedVapi extends VapiCalls {
         side: "vapi",
         repeatable: request.repeatable ?? REPEATABLE.has(request.method),
         signal: request.signal,
-        send: () => rest.request(request),
+        send: async () => {
+          if (request.method === "DELETE" && SESSION_PATH.test(pathOf(request))) {
+            requireForeign(bridge, "vapi", `DELETE ${pathOf(request)}`);
+          }
+          return rest.request(request);
+        },
       }),
     );
     this.#bridge = bridge;
     this.#rpc = rpc;
   }
 
-  /** Calls any operation by JSON-RPC. @throws as `VapiJsonRpc.invoke`. */
+  /**
+   * Calls any operation by JSON-RPC.
+   *
+   * @throws as `VapiJsonRpc.invoke`; InvalidArgumentError, as for a DELETE by REST, for what ends a session that was
+   *   made here: that is `close`.
+   */
   invoke(service: string, operation: string, input?: object, options: InvokeOptions = {}): Promise<unknown> {
     return guarded(this.#bridge, {
       side: "vapi",
       repeatable: options.repeatable ?? false,
       signal: options.signal,
-      send: () => this.#rpc.invoke(service, operation, input, options),
+      send: async () => {
+        if (service === "com.vmware.cis.session" && operation === "delete") {
+          requireForeign(this.#bridge, "vapi", `${service} ${operation}`);
+        }
+        return this.#rpc.invoke(service, operation, input, options);
+      },
     });
   }
 
@@ -56,12 +73,16 @@ export class BridgedVim extends VimCalls {
   constructor(bridge: SessionBridge, json: VimJson, requireVimJson: () => void) {
     super(async (request) => {
       requireVimJson();
-      if (request.type === "SessionManager") checkOperation(bridge, request.member);
+      const { type, member } = request;
+      if (type === "SessionManager") checkOperation(member);
       return guarded(bridge, {
         side: "vim",
         repeatable: request.repeatable ?? request.method === "GET",
         signal: request.signal,
-        send: () => watched(bridge, json, async () => requireSession(request, await json.request(request))),
+        send: async () => {
+          if (type === "SessionManager" && member === "Logout") requireForeign(bridge, "vim", member);
+          return watched(bridge, json, async () => requireSession(request, await json.request(request)));
+        },
       });
     });
   }
@@ -103,9 +124,11 @@ export class BridgedSoap {
     parameters?: SoapFields,
     options: SoapCallOptions = {},
   ): Promise<readonly XmlElement[]> {
-    checkOperation(this.#bridge, operation);
-    const send = (): Promise<readonly XmlElement[]> =>
-      this.#soap.call(operation, target, parameters, options);
+    checkOperation(operation);
+    const send = async (): Promise<readonly XmlElement[]> => {
+      if (operation === "Logout") requireForeign(this.#bridge, "vim", operation);
+      return this.#soap.call(operation, target, parameters, options);
+    };
     return this.#guarded(send, options, options.repeatable);
   }
 
@@ -191,8 +214,13 @@ function noCurrentSession(door: DoorName, object: string): VimFaultError {
   });
 }
 
+/** The path as it goes over the wire; one that is none is refused when the request is made. */
+function pathOf({ path }: VapiRequest): string {
+  return URL.canParse(path, "https://host") ? new URL(path, "https://host").pathname : path;
+}
+
 /** @throws InvalidArgumentError for a method of the SessionManager that would change the session unseen by the bridge. */
-function checkOperation(bridge: SessionBridge, operation: string): void {
+function checkOperation(operation: string): void {
   if (/^(?:Login\w*|CloneSession)$/.test(operation)) {
     throw new InvalidArgumentError(`${operation} would put another session in the place of the one in use`, {
       hint: "call relogin({ credential }), or log in at a VimSoap of its own",
@@ -203,11 +231,14 @@ function checkOperation(bridge: SessionBridge, operation: string): void {
       hint: "call soap.impersonateUser(user)",
     });
   }
-  if (operation === "Logout" && bridge.held("vim")?.owned) {
-    throw new InvalidArgumentError("Logout would end a session that is in use", {
-      hint: "call close(), or handOver() before where somebody else is to end it",
-    });
-  }
+}
+
+/** @throws InvalidArgumentError for what ends the session of a side, where that is ended by `close`. */
+function requireForeign(bridge: SessionBridge, side: SessionSide, what: string): void {
+  if (!bridge.held(side)?.owned) return;
+  throw new InvalidArgumentError(`${what} would end a session that is in use`, {
+    hint: "call close(), or handOver() before where somebody else is to end it",
+  });
 }
 
 /** Sends a call, and tells the bridge when the answer gave the session another ID. */

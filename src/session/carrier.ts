@@ -1,7 +1,7 @@
 import type { CarriedHeaders } from "../soap/wsdl-client.ts";
 import { escapeText } from "../xml/escape.ts";
 import { cookieHeader, SESSION_COOKIE } from "./cookie.ts";
-import { checkSessionId } from "./header-value.ts";
+import { checkSessionId, SESSION_HEADER } from "./header-value.ts";
 
 /** A service of a vCenter that takes a session. */
 export type SessionService =
@@ -29,7 +29,6 @@ export interface SessionCarrier {
   readonly name: string;
 }
 
-const API_SESSION = "vmware-api-session-id";
 /** SOAP header by which siblings of vpxd are given its session. Unqualified, as govmomi and pyVmomi write it. */
 const SOAP_SESSION = "vcSessionCookie";
 
@@ -44,11 +43,11 @@ export const SESSION_CARRIERS: Readonly<Record<SessionService, SessionCarrier>> 
     path: "/sdk/vim25",
     namespace: null,
     by: "http-header",
-    name: API_SESSION,
+    name: SESSION_HEADER,
   },
-  "vapi-rest": { session: "vapi", path: "/api", namespace: null, by: "http-header", name: API_SESSION },
+  "vapi-rest": { session: "vapi", path: "/api", namespace: null, by: "http-header", name: SESSION_HEADER },
   // The header overrides the securityCtx of the envelope; `securityContext` is for a server that wants both.
-  "vapi-jsonrpc": { session: "vapi", path: "/api", namespace: null, by: "http-header", name: API_SESSION },
+  "vapi-jsonrpc": { session: "vapi", path: "/api", namespace: null, by: "http-header", name: SESSION_HEADER },
   pbm: { session: "vim", path: "/pbm", namespace: "urn:pbm", by: "soap-header", name: SOAP_SESSION },
   sms: { session: "vim", path: "/sms/sdk", namespace: "urn:sms", by: "soap-header", name: SOAP_SESSION },
   vslm: { session: "vim", path: "/vslm/sdk", namespace: "urn:vslm", by: "soap-header", name: SOAP_SESSION },

@@ -34,14 +34,17 @@ export interface BridgeConnectOptions extends DoorOptions, CallOptions {
   readonly ssoDomain?: string | undefined;
   /** What is asked of the Security Token Service. Default a delegatable token of 600 seconds. */
   readonly tokenRequest?: TokenRequest | undefined;
-  /** Milliseconds that `close` waits for a login under way, and again for logouts. Default 10,000. */
+  /**
+   * Milliseconds that `close` waits for a login under way, and again for logouts; also for those of sessions that
+   * others take the place of. Default 10,000.
+   */
   readonly closeTimeoutMs?: number | undefined;
 }
 
 export interface ConnectOptions extends BridgeConnectOptions {
   /** Who logs in. */
   readonly credential: SessionCredential;
-  /** The side that logs in first, where both are opened. Default `vapi`, which takes one exchange less. */
+  /** The side that logs in first, where both are opened. Default `vapi`, which takes one round trip less. */
   readonly start?: "vapi" | "vim" | undefined;
 }
 

@@ -45,7 +45,9 @@ export interface SessionDoor {
   /** Whether `logout` ends the session: true for one made by `login`, false for one that was adopted without that. */
   readonly owned: boolean;
   /**
-   * Makes a session and keeps its ID. A session held before is forgotten, not ended. Never tried twice.
+   * Makes a session and keeps its ID. A session held before is forgotten, not ended. A password that
+   * is refused is not shown again, nor is any other credential but a holder-of-key token, which `vapi-rest` may show
+   * newly signed at `/rest` and over the other port.
    *
    * @throws VapiError or VimFaultError `AUTHENTICATION_FAILED`; SessionLimitError; UnsupportedError when the door or
    *   the kind of credential does not exist there.

@@ -1,5 +1,8 @@
 import { InvalidArgumentError } from "../errors.ts";
 
+/** Header that carries a session of vAPI, and of VI/JSON. */
+export const SESSION_HEADER = "vmware-api-session-id";
+
 /** What a field of HTTP can hold to the byte: no control and no wide characters, no white space at its ends. */
 const FIELD_VALUE = /^[\x21-\x7e\x80-\xff](?:[\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?$/;
 

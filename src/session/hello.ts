@@ -1,6 +1,7 @@
 import { InvalidArgumentError, ProtocolError, UnsupportedError } from "../errors.ts";
 import type { TransportResponse } from "../net/transport.ts";
 import { redactError } from "../sts/secrets.ts";
+import { SESSION_HEADER } from "./header-value.ts";
 import { isObject, ownText, parseJson } from "./json-text.ts";
 import type { DoorTransport } from "./transport.ts";
 import { holdsVapiError, readVapiError } from "./vapi-error.ts";
@@ -77,7 +78,7 @@ export async function hello(
       headers: {
         "content-type": "application/json",
         accept: "application/json",
-        ...(sessionId !== undefined && { "vmware-api-session-id": sessionId }),
+        ...(sessionId !== undefined && { [SESSION_HEADER]: sessionId }),
       },
       body: JSON.stringify({ api_releases: releases }),
       // It changes nothing.

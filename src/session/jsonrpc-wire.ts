@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { InvalidArgumentError, ProtocolError } from "../errors.ts";
 import { redactError } from "../sts/secrets.ts";
+import { SESSION_HEADER } from "./header-value.ts";
 import { readOutput } from "./jsonrpc-answer.ts";
 import type { JsonRpcRequest } from "./jsonrpc-security.ts";
 import type { DoorTransport } from "./transport.ts";
@@ -71,7 +72,7 @@ export class JsonRpcWire {
           "vapi-service": serviceId,
           "vapi-operation": operationId,
           "vapi-ctx-opid": opId,
-          ...(session !== undefined && { "vmware-api-session-id": session }),
+          ...(session !== undefined && { [SESSION_HEADER]: session }),
         },
         body,
         idempotent: call.repeatable,

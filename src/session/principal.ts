@@ -48,6 +48,11 @@ export function isLoginRefusal(error: unknown): boolean {
   return "status" in error && (error.status === 401 || error.status === 403);
 }
 
+/** Whether a login was refused to somebody who was recognized: the credential is right. */
+export function lacksRights(error: unknown): boolean {
+  return error instanceof VsphereSsoError && error.code === "NO_PERMISSION";
+}
+
 /** Whether both stand for one credential: what one was refused for, the other is refused for too. */
 export function sameCredential(one: Principal, other: Principal): boolean {
   if (one === other) return true;

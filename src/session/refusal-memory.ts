@@ -6,7 +6,7 @@ import {
   VimFaultError,
   XmlError,
 } from "../errors.ts";
-import { isLoginRefusal } from "./principal.ts";
+import { isLoginRefusal, lacksRights } from "./principal.ts";
 import type { SessionSide } from "./session-event.ts";
 
 /** Milliseconds for which a server that has no room for a session, or cannot make one, is not asked for another. */
@@ -20,15 +20,22 @@ interface Remembered {
   readonly until: number;
 }
 
+interface Memory {
+  everywhere?: Remembered;
+  at: Partial<Record<SessionSide, Remembered>>;
+  vapiRefusesTokens: boolean;
+}
+
+const nothing = (): Memory => ({ at: {}, vapiRefusesTokens: false });
+
 /**
- * Remembers why a login failed where another one would do harm: a refused credential until somebody says that it was
- * changed, for servers lock accounts; a server without room for a while, and so long one side that answered a
- * password with some other failure, for that may count as a wrong one.
+ * Remembers of a credential why a login failed where another one would do harm: a refused credential until somebody
+ * says that it was changed, for servers lock accounts; a server without room for a while, and so long one side that
+ * answered a password with some other failure, for that may count as a wrong one.
  */
 export class RefusalMemory {
   readonly #now: () => number;
-  readonly #at: Partial<Record<SessionSide, Remembered>> = {};
-  #everywhere: Remembered | undefined;
+  #known: Memory = nothing();
   #refusals = 0;
 
   /** @param now clock in milliseconds. */
@@ -41,31 +48,47 @@ export class RefusalMemory {
     return this.#refusals;
   }
 
+  /** Whether vAPI has refused a token, which VIM may take. */
+  get vapiRefusesTokens(): boolean {
+    return this.#known.vapiRefusesTokens;
+  }
+
+  noteThatVapiRefusesTokens(): void {
+    this.#known.vapiRefusesTokens = true;
+  }
+
   /** @throws the error that is remembered for logins at this side. */
   check(side: SessionSide): void {
-    for (const each of [this.#everywhere, this.#at[side]]) {
+    for (const each of [this.#known.everywhere, this.#known.at[side]]) {
       if (each && this.#now() < each.until) throw each.error;
     }
   }
 
-  /** @param shown what was shown to the server; undefined where it did not come to that. */
-  note(error: unknown, side: SessionSide, shown: "password" | "token" | "jwt" | undefined): void {
+  /**
+   * @param shown what was shown to the server, where SAML tokens and JWTs are both tokens; undefined where it did not
+   *   come to that.
+   */
+  note(error: unknown, side: SessionSide, shown: "password" | "token" | undefined): void {
+    const known = this.#known;
     if (isLoginRefusal(error)) {
       this.#refusals++;
       const refused = { error, until: Number.POSITIVE_INFINITY };
-      // A token that one side does not take is not wrong at the other.
-      if (shown === "token") this.#at[side] = refused;
-      else this.#everywhere = refused;
+      // A token that one side does not take is not wrong at the other, and nor is a password for which there are no rights.
+      if (shown === "token" || lacksRights(error)) known.at[side] = refused;
+      else known.everywhere = refused;
       return;
     }
     const pause = { error, until: this.#now() + PAUSE_MS };
-    if (error instanceof SessionLimitError) this.#everywhere = pause;
-    else if (shown === "password" && ANSWERED.some((kind) => error instanceof kind)) this.#at[side] = pause;
+    if (error instanceof SessionLimitError) known.everywhere = pause;
+    else if (shown === "password" && ANSWERED.some((kind) => error instanceof kind)) known.at[side] = pause;
   }
 
-  forget(): void {
-    this.#everywhere = undefined;
-    delete this.#at.vapi;
-    delete this.#at.vim;
+  /** @returns what brings back all that is forgotten, for the credential that it is of. */
+  forget(): () => void {
+    const before = this.#known;
+    this.#known = nothing();
+    return () => {
+      this.#known = before;
+    };
   }
 }

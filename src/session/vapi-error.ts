@@ -5,6 +5,7 @@ import {
   SessionLimitError,
   VapiError,
   type VapiMessage,
+  VsphereSsoError,
 } from "../errors.ts";
 import { excerpt } from "../net/excerpt.ts";
 import { LEFT_OUT, repeatsSecret } from "../net/secret-words.ts";
@@ -173,9 +174,11 @@ export function readVapiError(
       context,
     );
   }
-  const page = isHtml(text, reply.headers);
-  // A page with 401 or 403 is a proxy's, which wants something else than the service does.
-  const foreign = page && (status === 401 || status === 403) && !isVapiChallenge(header);
+  // A page with 401 or 403 is a proxy's, which wants something else than the service does; and so is any other text with
+  // 401 where no login is refused: that a session has ended is said by an error, or by 401 alone.
+  const words = status === 401 && context.login !== true && text.trim() !== "";
+  const page = (status === 401 || status === 403) && isHtml(text, reply.headers);
+  const foreign = (page || words) && !isVapiChallenge(header);
   if (TELLING.has(status) && !foreign) {
     const errorType = BY_STATUS[status] ?? "ERROR";
     return vapiErrorOf({ errorType, messages: [], challenge: header, status, url, body: text }, context);
@@ -186,6 +189,11 @@ export function readVapiError(
     url,
     hint: statusHint(status, context.login ?? false),
   });
+}
+
+/** Whether a door's error says that the server does not know the session. */
+export function isNotAuthenticated(error: unknown): boolean {
+  return error instanceof VsphereSsoError && error.code === "NOT_AUTHENTICATED";
 }
 
 /** Whether an answer holds an error of vAPI, of either form. */

@@ -1,5 +1,5 @@
 import { inspect } from "node:util";
-import { InvalidArgumentError, ProtocolError, VsphereSsoError } from "../errors.ts";
+import { InvalidArgumentError, ProtocolError } from "../errors.ts";
 import { authorityOf, formatAuthority, parseServer } from "../net/authority.ts";
 import { parseTarget } from "../net/target.ts";
 import { Transport } from "../net/transport.ts";
@@ -21,6 +21,7 @@ import { loginContext, sessionContext, writeRequest } from "./jsonrpc-security.t
 import type { RequestSigning } from "./jsonrpc-signature.ts";
 import { decodeOutput, type JsonRpcCall, type JsonRpcOutput, JsonRpcWire } from "./jsonrpc-wire.ts";
 import { secretsIn } from "./secrets-in.ts";
+import { isNotAuthenticated } from "./vapi-error.ts";
 import { REFUSAL_HINTS } from "./vapi-login.ts";
 import { encodeInput } from "./vapi-value.ts";
 
@@ -290,10 +291,6 @@ function secretsOf(identity: DoorIdentity): string[] {
 /** The signature of JSON-RPC has no port in it. */
 const HOLDER_OF_KEY_HINT =
   "the server gives no reason; the token must be delegatable, not expired by the server's clock (compare the clocks), and issued by this server's STS";
-
-function isNotAuthenticated(error: unknown): boolean {
-  return error instanceof VsphereSsoError && error.code === "NOT_AUTHENTICATED";
-}
 
 function unexpectedOutput({ url, what }: JsonRpcOutput, problem: string): ProtocolError {
   return new ProtocolError("RESPONSE_UNEXPECTED", `${url} answered ${what} ${problem}`, {

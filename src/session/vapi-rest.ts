@@ -11,10 +11,10 @@ import type {
   SessionDoor,
   SessionInfo,
 } from "./door.ts";
-import { checkSessionId } from "./header-value.ts";
+import { checkSessionId, SESSION_HEADER } from "./header-value.ts";
 import { NotedResponse, requestSecrets } from "./request-secrets.ts";
 import { VapiCalls, type VapiRequest, type VapiResponse } from "./vapi-calls.ts";
-import { holdsVapiError } from "./vapi-error.ts";
+import { holdsVapiError, isNotAuthenticated } from "./vapi-error.ts";
 import { basicOf, isPlainRefusal, type LoginPlan, planLogin, REFUSAL_HINTS } from "./vapi-login.ts";
 import { isSuccess, readReply, replyText } from "./vapi-reply.ts";
 import { callerHeaders, encodeBody, originOf, requestTarget, withoutQuery } from "./vapi-request.ts";
@@ -46,9 +46,11 @@ interface Attempt {
 }
 
 const DOOR = "vapi-rest";
-const SESSION_HEADER = "vmware-api-session-id";
+/** How a session is asked for what it is. */
+const METHOD_OF_READ = { api: "GET", rest: "POST" } as const satisfies Readonly<Record<RestStyle, string>>;
 const METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]);
-const REPEATABLE: ReadonlySet<string> = new Set(["GET", "HEAD", "PUT", "DELETE"]);
+/** Methods that may reach a server twice. */
+export const REPEATABLE: ReadonlySet<string> = new Set(["GET", "HEAD", "PUT", "DELETE"]);
 
 /**
  * vAPI by REST: sessions of `/api` and `/rest`, and any call of either. Without a session calls are anonymous.
@@ -110,7 +112,7 @@ export class VapiRest extends VapiCalls implements SessionDoor, AsyncDisposable 
   /**
    * Makes a session: one request, and another only where the server has no `/api/session`. A holder-of-key token that
    * is refused without a further reason is shown again, newly signed: to the old session, and over the other port that
-   * servers may mean, for neither is told by any source. A password is never shown twice.
+   * servers may mean, for neither is told by any source. A password that is refused is never shown again.
    *
    * @throws VapiError `AUTHENTICATION_FAILED` or `SERVICE_UNAVAILABLE`; SessionLimitError; UnsupportedError for a
    *   server without vAPI's REST; TokenError, InvalidArgumentError and SignerError before anything is sent;
@@ -165,11 +167,9 @@ export class VapiRest extends VapiCalls implements SessionDoor, AsyncDisposable 
       if (!isMissing(second)) [style, reply] = ["rest", second];
     }
     if (isMissing(reply)) throw this.#wire.unsupported(reply, [id]);
-    if (reply.status !== 401 && !isSuccess(reply)) {
-      throw this.#wire.failure(reply, `GET ${SESSION_PATHS[style]}`, { secrets: [id] });
-    }
+    if (!isSuccess(reply)) this.#requireEnded(reply, `${METHOD_OF_READ[style]} ${SESSION_PATHS[style]}`, id);
     this.#style = style;
-    return reply.status === 401 ? null : sessionInfo(reply);
+    return isSuccess(reply) ? sessionInfo(reply) : null;
   }
 
   async logout(options: CallOptions = {}): Promise<void> {
@@ -184,8 +184,7 @@ export class VapiRest extends VapiCalls implements SessionDoor, AsyncDisposable 
       style = "rest";
       reply = await this.#end(style, id, options);
     }
-    if (isSuccess(reply) || reply.status === 401) return;
-    throw this.#wire.failure(reply, `DELETE ${SESSION_PATHS[style]}`, { secrets: [id] });
+    if (!isSuccess(reply)) this.#requireEnded(reply, `DELETE ${SESSION_PATHS[style]}`, id);
   }
 
   async close(): Promise<void> {
@@ -229,7 +228,7 @@ export class VapiRest extends VapiCalls implements SessionDoor, AsyncDisposable 
 
   #read(style: RestStyle, id: string, { signal }: CallOptions): Promise<TransportResponse> {
     const target = style === "api" ? SESSION_PATHS.api : `${SESSION_PATHS.rest}?~action=get`;
-    const method = style === "api" ? "GET" : "POST";
+    const method = METHOD_OF_READ[style];
     const headers = { ...defaultHeaders(), [SESSION_HEADER]: id };
     return this.#wire.send(target, { method, headers, idempotent: true, signal }, () => [id]);
   }
@@ -238,6 +237,12 @@ export class VapiRest extends VapiCalls implements SessionDoor, AsyncDisposable 
     const headers = { ...defaultHeaders(), [SESSION_HEADER]: id };
     const target = SESSION_PATHS[style];
     return this.#wire.send(target, { method: "DELETE", headers, idempotent: true, signal }, () => [id]);
+  }
+
+  /** @throws the error for an answer that says anything else than that the session has ended: a proxy has its 401 too. */
+  #requireEnded(reply: TransportResponse, what: string, id: string): void {
+    const error = this.#wire.failure(reply, what, { secrets: [id] });
+    if (!isNotAuthenticated(error)) throw error;
   }
 
   async #call(request: VapiRequest): Promise<VapiResponse> {

@@ -4,6 +4,7 @@ import { checkDelay } from "../net/deadline.ts";
 import { Transport } from "../net/transport.ts";
 import type { SecurityTokenService } from "../sts/client.ts";
 import { SessionBridge } from "./bridge.ts";
+import { SIDES } from "./bridge-held.ts";
 import { BridgeSide } from "./bridge-side.ts";
 import type { BridgeConnectOptions } from "./connect-options.ts";
 import type { DoorOptions } from "./door.ts";
@@ -30,7 +31,6 @@ export interface VCenterParts {
 }
 
 const CLOSE_TIMEOUT_MS = 10_000;
-const SIDES = ["vapi", "vim"] as const;
 
 /** @throws InvalidArgumentError for a server, a credential or an option that cannot be used. */
 export function assemble(
@@ -72,6 +72,7 @@ export function assemble(
     principal: credential === undefined ? undefined : principalFor(credential),
     share: options.share ?? "auto",
     decisions: options.decisions ?? new Map<string, boolean>(),
+    endTimeoutMs: closeTimeoutMs,
     // It may have stopped for idleness.
     onUse: () => keepAlive?.start(),
   });

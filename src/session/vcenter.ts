@@ -3,6 +3,7 @@ import { InvalidArgumentError, UnsupportedError } from "../errors.ts";
 import type { AboutInfo } from "../lookup/about.ts";
 import { withTimeout } from "../net/deadline.ts";
 import { isAtLeast, VIM_JSON_SINCE } from "./api-version.ts";
+import { SIDES } from "./bridge-held.ts";
 import { BridgedSoap, BridgedVapi, BridgedVim } from "./bridged-calls.ts";
 import { BridgedSession } from "./bridged-session.ts";
 import { SESSION_CARRIERS, type SessionHeaders, type SessionService, sessionHeaders } from "./carrier.ts";
@@ -21,7 +22,6 @@ import type { SessionSide } from "./session-event.ts";
 import { assemble, type VCenterParts } from "./vcenter-parts.ts";
 import { abortedBy, waitFor } from "./wait.ts";
 
-const SIDES = ["vapi", "vim"] as const;
 /** Milliseconds that an aborted `connect` waits for what it has begun to be undone, which then goes on by itself. */
 const ABORT_GRACE_MS = 2_000;
 
@@ -178,7 +178,8 @@ export class VCenter implements AsyncDisposable {
   /**
    * Makes the sessions anew and ends those that were made before, with another credential where one is given; to be
    * called when a credential was refused and has been corrected. Who calls it with the same credential while that is
-   * under way joins it.
+   * under way joins it. The old sessions are ended first, for a server may have no room for more; where the other
+   * credential is refused, there are none then, and the next call logs in with the credential of before.
    *
    * @throws as `connect`.
    */

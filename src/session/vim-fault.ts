@@ -109,8 +109,9 @@ function statusError(error: HttpStatusError, context: VimErrorContext): VsphereS
       { ...none, hint: login ? LOGIN_UNAVAILABLE_HINT : UNAVAILABLE_HINT },
     );
   }
-  // vpxd itself answers with faults; this is what a proxy that checks sessions or tokens says.
-  if (status === 401) {
+  // vpxd itself answers with faults; this is what a proxy that checks sessions or tokens says. A proxy with words or a
+  // page of its own says nothing of a session.
+  if (status === 401 && (login || body.trim() === "")) {
     const code = login ? "AUTHENTICATION_FAILED" : "NOT_AUTHENTICATED";
     return new VimFaultError(code, `${operation} was refused by ${url} (HTTP 401)`, {
       ...none,

@@ -1,10 +1,8 @@
 import { ProtocolError } from "../errors.ts";
 import type { SessionInfo } from "./door.ts";
-import { isHeaderValue } from "./header-value.ts";
+import { isHeaderValue, SESSION_HEADER } from "./header-value.ts";
 import { isHtml, isObject, own, ownText, parseJson } from "./json-text.ts";
 import type { VimResponse } from "./vim-calls.ts";
-
-export const SESSION_HEADER = "vmware-api-session-id";
 
 /**
  * The value of a successful answer; null for an empty one.

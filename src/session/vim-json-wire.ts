@@ -1,11 +1,12 @@
 import { InvalidArgumentError, UnsupportedError, VimFaultError } from "../errors.ts";
 import type { TransportResponse } from "../net/transport.ts";
 import { redactError } from "../sts/secrets.ts";
+import { SESSION_HEADER } from "./header-value.ts";
 import { isHtml } from "./json-text.ts";
 import type { DoorTransport } from "./transport.ts";
 import { replyText } from "./vapi-reply.ts";
 import type { VimRequest, VimResponse } from "./vim-calls.ts";
-import { readValue, SESSION_HEADER } from "./vim-json-answer.ts";
+import { readValue } from "./vim-json-answer.ts";
 import { readVimJsonError, tellsNoVimJson } from "./vim-json-fault.ts";
 import { writeParams } from "./vim-json-value.ts";
 import { secretsInParameters } from "./vim-secrets.ts";

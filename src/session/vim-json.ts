@@ -1,5 +1,5 @@
 import { inspect } from "node:util";
-import { InvalidArgumentError, UnsupportedError, VsphereSsoError } from "../errors.ts";
+import { UnsupportedError } from "../errors.ts";
 import { formatAuthority, parseServer } from "../net/authority.ts";
 import { Transport } from "../net/transport.ts";
 import type {
@@ -15,7 +15,9 @@ import { checkSessionId } from "./header-value.ts";
 import { checkRelease, checkReleases, FIRST_VIM_JSON_RELEASE, hello, VIM_JSON_RELEASES } from "./hello.ts";
 import { Once } from "./once.ts";
 import type { DoorTransport } from "./transport.ts";
+import { isNotAuthenticated } from "./vapi-error.ts";
 import { isSuccess } from "./vapi-reply.ts";
+import { originOf } from "./vapi-request.ts";
 import { VimCalls, type VimRequest, type VimResponse } from "./vim-calls.ts";
 import { managerIn, sessionIdIn, sessionInfo, unexpected } from "./vim-json-answer.ts";
 import { CONTENT, noVimJson, segment, type VimJsonCall, VimJsonWire } from "./vim-json-wire.ts";
@@ -73,7 +75,9 @@ export class VimJson extends VimCalls implements SessionDoor, AsyncDisposable {
     super((request) => this.#call(request));
     const { release, releases = VIM_JSON_RELEASES, sessionManager, locale, baseUrl, transport } = options;
     this.origin =
-      baseUrl === undefined ? `https://${formatAuthority(parseServer(server))}` : originOf(baseUrl);
+      baseUrl === undefined
+        ? `https://${formatAuthority(parseServer(server))}`
+        : originOf(server, baseUrl).origin;
     this.#releases = checkReleases(releases);
     this.#locale = locale;
     if (sessionManager !== undefined) segment("sessionManager", sessionManager);
@@ -265,18 +269,4 @@ export class VimJson extends VimCalls implements SessionDoor, AsyncDisposable {
     if (moId !== undefined) return moId;
     throw unexpected(this.origin, "without a SessionManager in the content of its ServiceInstance");
   }
-}
-
-function isNotAuthenticated(error: unknown): boolean {
-  return error instanceof VsphereSsoError && error.code === "NOT_AUTHENTICATED";
-}
-
-/** @throws InvalidArgumentError for what is no origin. */
-function originOf(baseUrl: string): string {
-  const url = URL.canParse(baseUrl) ? new URL(baseUrl) : undefined;
-  const more = url && `${url.username}${url.password}${url.search}${url.hash}${url.pathname.slice(1)}`;
-  if (url !== undefined && more === "" && /^https?:$/.test(url.protocol)) return url.origin;
-  throw new InvalidArgumentError("baseUrl is no origin", {
-    hint: "Give it as https://host:port: scheme, host and port, without user, path or query.",
-  });
 }

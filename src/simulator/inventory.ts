@@ -56,7 +56,7 @@ export interface Inventory {
   readonly vms: readonly InventoryVm[];
 }
 
-export const ROOT_FOLDER = "group-d1";
+const ROOT_FOLDER = "group-d1";
 
 export function createInventory(): Inventory {
   const datacenter: InventoryDatacenter = {

@@ -76,7 +76,9 @@ describe("a call that is refused while its session is alive", () => {
     const down = new HttpStatusError("down", { status: 503, url: "https://vc01" });
     server.failures.set("vapi current", down);
     const send = () => Promise.reject(notAuthenticated("vapi"));
-    expect(await thrownBy(guarded(bridge, { side: "vapi", repeatable: true, send }))).toBe(down);
+    const error = await thrownBy(guarded(bridge, { side: "vapi", repeatable: true, send }));
+    expect(error).toMatchObject({ code: "NOT_AUTHENTICATED", cause: down });
+    expect(error.hint).toContain("could not be found out");
     expect(logins(server)).toBe(1);
   });
 });
@@ -222,7 +224,6 @@ describe("a login that is answered by a failure", () => {
   test.each([
     new HttpStatusError("a page", { status: 401, url: "https://vc01" }),
     new HttpStatusError("a page", { status: 403, url: "https://vc01" }),
-    new VapiError("NO_PERMISSION", "locked", { door: "vapi-rest", errorType: "UNAUTHORIZED" }),
     notAuthenticated("vapi"),
   ])("that is a refusal is not tried again, here or at the other side (%s)", async (failure) => {
     const { server, errors, bridge, clock } = await failing(failure);
@@ -230,6 +231,20 @@ describe("a login that is answered by a failure", () => {
     errors.add(await thrownBy(bridge.ready("vim", undefined)));
     expect(errors).toEqual(new Set([failure]));
     expect(logins(server)).toBe(1);
+  });
+
+  test("that is for want of rights is not tried again at this side, and says nothing of the other", async () => {
+    const failure = new VapiError("NO_PERMISSION", "no", { door: "vapi-rest", errorType: "UNAUTHORIZED" });
+    const { server, errors, bridge, clock } = await failing(failure);
+    clock.now += 86_400_000;
+    await bridge.ready("vim", undefined);
+    errors.add(await thrownBy(bridge.ready("vapi", undefined)));
+    expect(errors).toEqual(new Set([failure]));
+    expect(server.count("vapi login")).toBe(1);
+    const id = bridge.held("vim")?.id;
+    server.sessions.clear();
+    await bridge.ready("vim", id);
+    expect(bridge.held("vim")?.id).not.toBe(id);
   });
 
   test("of another kind is not tried again at this side for ten seconds", async () => {

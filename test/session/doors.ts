@@ -129,12 +129,13 @@ export class MemoryDoor implements SessionDoor {
     });
   }
 
-  async logout(): Promise<void> {
+  async logout({ signal }: CallOptions = {}): Promise<void> {
     const { sessionId, owned } = this;
     this.sessionId = undefined;
     this.owned = false;
     if (sessionId === undefined || !owned) return;
     await this.server.answer(`${this.side} logout`, () => {
+      signal?.throwIfAborted();
       if (this.server.knows(this.side, sessionId)) this.server.sessions.delete(sessionId);
     });
   }

@@ -263,6 +263,14 @@ describe("an answer without an error of vAPI", () => {
     expect(vapi({ status: 401, body: "<html></html>", headers: own }).challenges).toEqual(CHALLENGES);
   });
 
+  test("is something else's where 401 comes with words, but where a login is refused", () => {
+    const answer = { status: 401, body: "Jwt is missing" };
+    expect(read(answer)).toBeInstanceOf(HttpStatusError);
+    expect(vapi(answer, { login: true }).code).toBe("AUTHENTICATION_FAILED");
+    const headers = { "www-authenticate": CHALLENGE };
+    expect(vapi({ ...answer, headers }).code).toBe("NOT_AUTHENTICATED");
+  });
+
   test.each([
     [301, "redirects"],
     [404, "path"],

@@ -258,6 +258,52 @@ describe("a vCenter that shares sessions", () => {
     expect(vc.session.id).toBe(id);
   });
 
+  test("is sent no generic DELETE of its session, which is in use, at whichever side it was made", async () => {
+    const { connect, watch } = reach(simulator);
+    for (const open of ["both", "vim"] as const) {
+      const vc = await connect({ open });
+      const asked = watch();
+      const vim = { type: "SessionManager", value: "SessionManager" };
+      for (const end of [
+        () => vc.vapi.delete("/api/session"),
+        () => vc.vapi.delete("/api/session/?x=1"),
+        () => vc.vapi.delete("/rest/com/vmware/cis/session"),
+        () => vc.vapi.task({ method: "DELETE", path: "/api/session" }),
+        () => vc.vapi.invoke("com.vmware.cis.session", "delete"),
+        () => vc.soap.call("Logout", vim),
+      ]) {
+        const error = await thrownBy(end());
+        expect(error).toMatchObject({ code: "INVALID_ARGUMENT" });
+        expect(error.hint).toContain("close()");
+      }
+      expect(asked().filter((request) => /^DELETE|Logout|POST \/api/.test(request))).toEqual([]);
+      expect(await vc.vapi.get("/api/vcenter/folder")).toBeInstanceOf(Array);
+      await vc.close();
+    }
+  });
+
+  test("may be asked for a session of the caller's own", async () => {
+    const { connect, credential } = reach(simulator);
+    const vc = await connect();
+    const authorization = `Basic ${Buffer.from(`${credential.username}:${credential.password}`).toString("base64")}`;
+    const made = await vc.vapi.post<string>("/api/session", undefined, { headers: { authorization } });
+    expect(made).not.toBe(vc.session.id);
+    expect(simulator.sessions).toHaveLength(2);
+  });
+
+  test("ends a session that is somebody else's by a generic DELETE", async () => {
+    const { connect, url } = reach(simulator);
+    for (const end of ["rest", "rpc"]) {
+      const owner = await connect({ open: "vapi" });
+      const vapi = owner.session.vapi?.id;
+      const vc = await VCenter.adopt(url, { vapi }, { trust: { ca: simulator.ca }, open: "vapi" });
+      if (end === "rest") await vc.vapi.delete("/api/session");
+      else await vc.vapi.invoke("com.vmware.cis.session", "delete");
+      expect(simulator.sessions).toEqual([]);
+      await vc.close();
+    }
+  });
+
   test("may be left by a generic Logout where the session is somebody else's", async () => {
     const { connect, url } = reach(simulator);
     const owner = await connect({ open: "vim" });
@@ -603,6 +649,22 @@ describe("a vCenter whose vAPI takes no bearer tokens", () => {
       await vc.close();
       expect(simulator.sessions).toEqual([]);
     }
+  });
+
+  test("is logged in to anew by one login at VIM, for both sides", async () => {
+    const { connect, simulator, url, credential, watch } = await lab({
+      behaviours: { vapiTakesBearer: false },
+    });
+    await using sts = new SecurityTokenService(url, { trust: { ca: simulator.ca } });
+    const vc = await connect({ credential: await sts.issue({ credential, delegatable: true }) });
+    const asked = watch();
+    await vc.relogin();
+    expect(asked().filter((request) => LOGINS.test(request))).toEqual([
+      "POST /api/session",
+      "POST /sdk LoginByToken",
+    ]);
+    expect(vc.session.toJSON()).toEqual({ shared: true, vapi: { owned: true }, vim: { owned: true } });
+    expect(simulator.sessions).toHaveLength(1);
   });
 
   test("is not asked by way of VIM where sessions are not shared", async () => {

@@ -40,7 +40,7 @@ export function authenticate(
 }
 
 /** @throws StsFault where two credentials are of two accounts. */
-export function checkSame(one: Principal, other: Principal): void {
+function checkSame(one: Principal, other: Principal): void {
   if (one.upn.toLowerCase() === other.upn.toLowerCase()) return;
   throw wst("InvalidRequest", `Successfully authenticated different principals: ${one.upn} and ${other.upn}`);
 }

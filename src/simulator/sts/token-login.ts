@@ -16,7 +16,7 @@ import { activeSubject } from "./validate.ts";
  *
  * @throws StsFault
  */
-export function tokenOfMessage(text: string, view: NodeView): OwnAssertion {
+function tokenOfMessage(text: string, view: NodeView): OwnAssertion {
   const message = securedMessage(readMessage(text));
   const header = readSecurityHeader(message.security);
   checkTimestamp(header, view.now, view.sso.limits.clockToleranceMs);

@@ -27,7 +27,7 @@ export function unauthenticated(door: VapiDoor): VapiFault {
 }
 
 /** How to authenticate, which tells the address of the Security Token Service too. */
-export function challengeOf({ name, view }: VapiDoor): string {
+function challengeOf({ name, view }: VapiDoor): string {
   const basic = `Basic realm="VAPI endpoint"`;
   if (name === "appliance") return basic;
   const { node, faults, sso } = view;

@@ -1,6 +1,7 @@
 import { vimVersions } from "../release.ts";
 import type { HttpAnswer, HttpRequest } from "../router.ts";
 import { SessionCapReached } from "../sessions/table.ts";
+import { SESSION_HEADER } from "../vapi/authenticate.ts";
 import type { NodeView } from "../view.ts";
 import { type Call, checkPrivilege } from "./call.ts";
 import { sessionCookie } from "./cookie.ts";
@@ -13,7 +14,6 @@ import type { VimValue } from "./value.ts";
 import { jsonFields, jsonOf } from "./write-json.ts";
 
 const PREFIX = "/sdk/vim25/";
-const SESSION_HEADER = "vmware-api-session-id";
 const JSON_TYPE = { "content-type": "application/json" };
 /** First release with this interface. */
 const FIRST = "8.0.1.0";
