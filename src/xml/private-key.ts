@@ -68,20 +68,25 @@ function parseDer(der: Buffer, passphrase: string | undefined): KeyObject {
   let failure: unknown;
   for (const type of ["pkcs8", "pkcs1"] as const) {
     try {
-      return createPrivateKey({
-        key: der,
-        format: "der",
-        type,
-        ...(passphrase === undefined ? {} : { passphrase }),
-      });
+      return createPrivateKey({ key: der, format: "der", type });
     } catch (error) {
-      const code = (error as NodeJS.ErrnoException).code;
-      if (code === "ERR_MISSING_PASSPHRASE") throw passphraseMissing();
-      if (code === "ERR_OSSL_BAD_DECRYPT") throw passphraseWrong(error);
+      if ((error as NodeJS.ErrnoException).code === "ERR_MISSING_PASSPHRASE") {
+        return decryptDer(der, passphrase);
+      }
       failure ??= error;
     }
   }
   throw unreadable(failure);
+}
+
+/** What a wrong passphrase makes of a key may have sound padding by chance: any failure is the passphrase's. */
+function decryptDer(der: Buffer, passphrase: string | undefined): KeyObject {
+  if (passphrase === undefined) throw passphraseMissing();
+  try {
+    return createPrivateKey({ key: der, format: "der", type: "pkcs8", passphrase });
+  } catch (error) {
+    throw passphraseWrong(error);
+  }
 }
 
 function requireRsa(key: KeyObject): KeyObject {

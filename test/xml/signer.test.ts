@@ -310,6 +310,16 @@ describe("a key that cannot be used", () => {
     }
   });
 
+  test("is refused for its passphrase whatever that makes of the key", () => {
+    const options = { type: "pkcs8", format: "der", cipher: "aes-256-cbc", passphrase: PASSPHRASE } as const;
+    const key = mine.privateKey.export(options);
+    // One wrong passphrase in 256 leaves sound padding.
+    for (let i = 0; i < 600; i++) {
+      const { message } = refusal({ certificate: mine.cert, key, passphrase: `battery staple ${i}` });
+      expect(message).toMatch(/cannot be decrypted/);
+    }
+  });
+
   test("is refused with the place of the right certificate, where there is one", () => {
     expect(refusal({ certificate: other.cert + mine.cert, key: mine.key }).hint).toContain("Certificate 2 ");
   });
