@@ -2,7 +2,8 @@ import { type DoorName, InvalidArgumentError, VimFaultError } from "../errors.ts
 import type { XmlElement } from "../xml/reader.ts";
 import type { SessionBridge } from "./bridge.ts";
 import type { CallOptions, SessionDoor } from "./door.ts";
-import { guarded, isNotAuthenticated } from "./guard.ts";
+import { guarded } from "./guard.ts";
+import { isNotAuthenticated } from "./not-authenticated.ts";
 import type { ServiceContent } from "./service-content.ts";
 import type { SessionSide } from "./session-event.ts";
 import type { UserSession } from "./session-manager.ts";

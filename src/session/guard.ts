@@ -1,4 +1,5 @@
 import { VapiError, VimFaultError } from "../errors.ts";
+import { isNotAuthenticated } from "./not-authenticated.ts";
 import type { SessionSide } from "./session-event.ts";
 
 /** Why there is no other session for a call that was refused. */
@@ -58,11 +59,6 @@ export async function guarded<Result>(sessions: GuardedSessions, call: GuardedCa
     }
     return await send();
   }
-}
-
-/** Whether a server does not know the session of a call. */
-export function isNotAuthenticated(error: unknown): error is VapiError | VimFaultError {
-  return (error instanceof VapiError || error instanceof VimFaultError) && error.code === "NOT_AUTHENTICATED";
 }
 
 function isRefusedBeforeItBegan(error: VapiError | VimFaultError): boolean {

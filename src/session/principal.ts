@@ -2,6 +2,7 @@ import { InvalidArgumentError, SessionLimitError, VsphereSsoError } from "../err
 import type { SamlToken } from "../saml/token.ts";
 import type { SecurityTokenService } from "../sts/client.ts";
 import type { Credential } from "../sts/credential.ts";
+import { isCredentialRefusal } from "../sts/credential-refusal.ts";
 import type { IssueOptions } from "../sts/options.ts";
 import { TokenSource } from "../sts/token-source.ts";
 import type { DoorCredential, JwtCredential } from "./door.ts";
@@ -16,24 +17,8 @@ export type SessionCredential = Credential | JwtCredential | TokenSource;
 /** What is asked of the Security Token Service, where it is asked. */
 export type TokenRequest = Omit<IssueOptions, "credential" | "signal">;
 
-/** Codes by which a credential was refused: presented again it is refused again, and passwords count to a lock-out. */
-const REFUSALS: ReadonlySet<string> = new Set([
-  "AUTHENTICATION_FAILED",
-  "ACCOUNT_LOCKED",
-  "PASSWORD_EXPIRED",
-  "FAILED_CHECK",
-  "INVALID_SECURITY_TOKEN",
-  "UNSUPPORTED_SECURITY_TOKEN",
-  "GRANT_REFUSED",
-]);
-
 /** By one of these a credential is known that the Security Token Service takes. */
 const TRADED = ["passcode", "spnego", "smartCard", "certificate"];
-
-/** Whether an error says that the credential itself was refused, so that to try again is harm. */
-export function isRefusal(error: unknown): boolean {
-  return error instanceof VsphereSsoError && REFUSALS.has(error.code);
-}
 
 /** By these a login is refused too, for whoever has no rights, or by what stands before the server. */
 const LOGIN_REFUSALS: ReadonlySet<string> = new Set(["NOT_AUTHENTICATED", "NO_PERMISSION"]);
@@ -44,7 +29,7 @@ const LOGIN_REFUSALS: ReadonlySet<string> = new Set(["NOT_AUTHENTICATED", "NO_PE
  */
 export function isLoginRefusal(error: unknown): boolean {
   if (!(error instanceof VsphereSsoError) || error instanceof SessionLimitError) return false;
-  if (isRefusal(error) || LOGIN_REFUSALS.has(error.code)) return true;
+  if (isCredentialRefusal(error) || LOGIN_REFUSALS.has(error.code)) return true;
   return "status" in error && (error.status === 401 || error.status === 403);
 }
 

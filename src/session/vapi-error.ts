@@ -5,7 +5,6 @@ import {
   SessionLimitError,
   VapiError,
   type VapiMessage,
-  VsphereSsoError,
 } from "../errors.ts";
 import { excerpt } from "../net/excerpt.ts";
 import { LEFT_OUT, repeatsSecret } from "../net/secret-words.ts";
@@ -189,11 +188,6 @@ export function readVapiError(
     url,
     hint: statusHint(status, context.login ?? false),
   });
-}
-
-/** Whether a door's error says that the server does not know the session. */
-export function isNotAuthenticated(error: unknown): boolean {
-  return error instanceof VsphereSsoError && error.code === "NOT_AUTHENTICATED";
 }
 
 /** Whether an answer holds an error of vAPI, of either form. */

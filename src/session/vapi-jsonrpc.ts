@@ -20,8 +20,8 @@ import { isObject, own, ownText } from "./json-text.ts";
 import { loginContext, sessionContext, writeRequest } from "./jsonrpc-security.ts";
 import type { RequestSigning } from "./jsonrpc-signature.ts";
 import { decodeOutput, type JsonRpcCall, type JsonRpcOutput, JsonRpcWire } from "./jsonrpc-wire.ts";
+import { isNotAuthenticated } from "./not-authenticated.ts";
 import { secretsIn } from "./secrets-in.ts";
-import { isNotAuthenticated } from "./vapi-error.ts";
 import { REFUSAL_HINTS } from "./vapi-login.ts";
 import { encodeInput } from "./vapi-value.ts";
 

@@ -12,9 +12,10 @@ import type {
   SessionInfo,
 } from "./door.ts";
 import { checkSessionId, SESSION_HEADER } from "./header-value.ts";
+import { isNotAuthenticated } from "./not-authenticated.ts";
 import { NotedResponse, requestSecrets } from "./request-secrets.ts";
 import { VapiCalls, type VapiRequest, type VapiResponse } from "./vapi-calls.ts";
-import { holdsVapiError, isNotAuthenticated } from "./vapi-error.ts";
+import { holdsVapiError } from "./vapi-error.ts";
 import { basicOf, isPlainRefusal, type LoginPlan, planLogin, REFUSAL_HINTS } from "./vapi-login.ts";
 import { isSuccess, readReply, replyText } from "./vapi-reply.ts";
 import { callerHeaders, encodeBody, originOf, requestTarget, withoutQuery } from "./vapi-request.ts";

@@ -15,7 +15,8 @@ import {
   givenSessions,
 } from "./connect-options.ts";
 import type { CallOptions, SessionInfo } from "./door.ts";
-import { guarded, isNotAuthenticated } from "./guard.ts";
+import { guarded } from "./guard.ts";
+import { isNotAuthenticated } from "./not-authenticated.ts";
 import type { SessionCredential } from "./principal.ts";
 import { requireVCenter } from "./service-content.ts";
 import type { SessionSide } from "./session-event.ts";

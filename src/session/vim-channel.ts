@@ -7,6 +7,7 @@ import { VIM_NAMESPACE } from "../xml/names.ts";
 import type { XmlElement } from "../xml/reader.ts";
 import { cookieHeader, parseSessionCookie, SessionCookie, type SetSessionCookie } from "./cookie.ts";
 import type { CallOptions, DoorOptions } from "./door.ts";
+import { isNotAuthenticated } from "./not-authenticated.ts";
 import { Once } from "./once.ts";
 import { readServiceContent, type ServiceContent } from "./service-content.ts";
 import { BASE_VERSION, negotiateVersion, versionOfApi } from "./service-versions.ts";
@@ -193,10 +194,6 @@ export class VimChannel {
     const negotiated = await negotiateVersion(this.#transport, this.url);
     return negotiated ?? versionOfApi((await this.content()).about.apiVersion);
   }
-}
-
-export function isNotAuthenticated(error: unknown): boolean {
-  return error instanceof VimFaultError && error.code === "NOT_AUTHENTICATED";
 }
 
 function isVersionMismatch(error: unknown): boolean {

@@ -13,9 +13,9 @@ import type {
 import { readDoorCredential } from "./door-credential.ts";
 import { checkSessionId } from "./header-value.ts";
 import { checkRelease, checkReleases, FIRST_VIM_JSON_RELEASE, hello, VIM_JSON_RELEASES } from "./hello.ts";
+import { isNotAuthenticated } from "./not-authenticated.ts";
 import { Once } from "./once.ts";
 import type { DoorTransport } from "./transport.ts";
-import { isNotAuthenticated } from "./vapi-error.ts";
 import { isSuccess } from "./vapi-reply.ts";
 import { originOf } from "./vapi-request.ts";
 import { VimCalls, type VimRequest, type VimResponse } from "./vim-calls.ts";

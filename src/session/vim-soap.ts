@@ -4,12 +4,13 @@ import type { XmlElement } from "../xml/reader.ts";
 import type { CallOptions, DoorAdoptOptions, DoorCredential, SessionDoor, SessionInfo } from "./door.ts";
 import { type ExtensionLoginOptions, extensionTransport } from "./extension-transport.ts";
 import { checkSessionId, isHeaderValue } from "./header-value.ts";
+import { isNotAuthenticated } from "./not-authenticated.ts";
 import { isEsxi, requireVCenter, type ServiceContent } from "./service-content.ts";
 import { readSessionList, readUserSession, sessionInfo, type UserSession } from "./session-manager.ts";
 import type { SoapFields } from "./soap-fields.ts";
 import type { DoorTransport } from "./transport.ts";
 import type { ManagedObjectReference } from "./vim-calls.ts";
-import { isNotAuthenticated, VimChannel, type VimSoapOptions } from "./vim-channel.ts";
+import { VimChannel, type VimSoapOptions } from "./vim-channel.ts";
 import { cloneLogin, extensionLogin, type VimLogin, vimLogin } from "./vim-login.ts";
 
 export type { ExtensionLoginOptions } from "./extension-transport.ts";

@@ -1,6 +1,7 @@
 import { AbortedError, InvalidArgumentError, VsphereSsoError } from "../errors.ts";
 import type { SamlToken } from "../saml/token.ts";
 import type { SecurityTokenService } from "./client.ts";
+import { isCredentialRefusal } from "./credential-refusal.ts";
 import type { IssueOptions } from "./options.ts";
 
 export interface TokenSourceOptions {
@@ -33,17 +34,6 @@ interface Flight {
   /** What is to run when a caller's signal fires. */
   readonly leaving: Map<AbortSignal, (() => void)[]>;
 }
-
-/** Credentials that were refused once are refused again, and passwords count towards the lock-out. */
-const HOPELESS: ReadonlySet<string> = new Set([
-  "AUTHENTICATION_FAILED",
-  "ACCOUNT_LOCKED",
-  "PASSWORD_EXPIRED",
-  "FAILED_CHECK",
-  "INVALID_SECURITY_TOKEN",
-  "UNSUPPORTED_SECURITY_TOKEN",
-  "GRANT_REFUSED",
-]);
 
 const MAX_AHEAD_MS = 300_000;
 const RETRY_MS = 10_000;
@@ -175,10 +165,12 @@ export class TokenSource {
       return token;
     } catch (error) {
       // Though nobody waits any more: the server has counted it.
-      if (isHopeless(error) && epoch === this.#epoch) this.#refusal = { error };
+      if (isCredentialRefusal(error) && epoch === this.#epoch) this.#refusal = { error };
       if (held === undefined || signal.aborted || !stillValid()) throw error;
       // Nothing is lost yet. Credentials that were refused are not presented again before it is.
-      held.refreshAt = isHopeless(error) ? held.endsAt : Math.min(held.endsAt, this.#now() + RETRY_MS);
+      held.refreshAt = isCredentialRefusal(error)
+        ? held.endsAt
+        : Math.min(held.endsAt, this.#now() + RETRY_MS);
       return held.token;
     }
   }
@@ -225,10 +217,6 @@ function onAbort(flight: Flight, signal: AbortSignal, leave: () => void): void {
   signal.addEventListener("abort", listener, { once: true });
   const release = (): void => signal.removeEventListener("abort", listener);
   flight.result.then(release, release);
-}
-
-function isHopeless(error: unknown): boolean {
-  return error instanceof VsphereSsoError && HOPELESS.has(error.code);
 }
 
 /** Says of the account that no other request will fare better, and that each may count against it. */

@@ -1,11 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { SamlToken } from "../../src/saml/index.ts";
-import {
-  isRefusal,
-  type PrincipalContext,
-  principalOf,
-  type SessionCredential,
-} from "../../src/session/principal.ts";
+import { type PrincipalContext, principalOf, type SessionCredential } from "../../src/session/principal.ts";
+import { isCredentialRefusal } from "../../src/sts/credential-refusal.ts";
 import { SecurityTokenService, TokenSource } from "../../src/sts/index.ts";
 import type { IssueOptions } from "../../src/sts/options.ts";
 import { type AssertionFacts, assertionXml } from "../sts/assertions.ts";
@@ -160,9 +156,9 @@ describe("what is no credential", () => {
 });
 
 test("a refusal is told from other failures", () => {
-  expect(isRefusal(refusal("vapi"))).toBe(true);
-  expect(isRefusal(refusal("vim"))).toBe(true);
-  expect(isRefusal(notAuthenticated("vapi"))).toBe(false);
-  expect(isRefusal(new Error("no"))).toBe(false);
-  expect(isRefusal(undefined)).toBe(false);
+  expect(isCredentialRefusal(refusal("vapi"))).toBe(true);
+  expect(isCredentialRefusal(refusal("vim"))).toBe(true);
+  expect(isCredentialRefusal(notAuthenticated("vapi"))).toBe(false);
+  expect(isCredentialRefusal(new Error("no"))).toBe(false);
+  expect(isCredentialRefusal(undefined)).toBe(false);
 });

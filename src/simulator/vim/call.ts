@@ -55,3 +55,17 @@ export function sessionOf({ session, receiver }: Call): SimulatedSession {
   if (!session) throw notAuthenticated(receiver, "System.View");
   return session;
 }
+
+/** Ends an object that the session of the call has made; of another's nothing is said. */
+export function destroyOwn(receivers: readonly string[]): Operation {
+  return {
+    receivers,
+    privilege: "System.View",
+    parameters: [],
+    run: (_args, call) => {
+      const own = call.view.vim.find(call.receiver.value, sessionOf(call));
+      if (own) call.view.vim.remove(own);
+      return undefined;
+    },
+  };
+}

@@ -1,4 +1,4 @@
-import { type Call, checkPrivilege, type Operation, type Operations, sessionOf } from "./call.ts";
+import { type Call, checkPrivilege, destroyOwn, type Operation, type Operations, sessionOf } from "./call.ts";
 import { collect, objectContent } from "./collect.ts";
 import { invalidArgument, managedObjectNotFound } from "./fault.ts";
 import { readFilterSpec } from "./filter-spec.ts";
@@ -62,16 +62,7 @@ export const PROPERTY_OPERATIONS: Operations = {
     ],
     createFilter,
   ),
-  DestroyPropertyFilter: {
-    receivers: ["PropertyFilter"],
-    privilege: "System.View",
-    parameters: [],
-    run: (_args, call) => {
-      const own = call.view.vim.find(call.receiver.value, sessionOf(call));
-      if (own) call.view.vim.remove(own);
-      return undefined;
-    },
-  },
+  DestroyPropertyFilter: destroyOwn(["PropertyFilter"]),
   WaitForUpdatesEx: operation(
     [VERSION, { name: "options", type: "WaitOptions", optional: true }],
     (args, call) =>

@@ -1,6 +1,6 @@
 import type { NodeView } from "../view.ts";
 import type { MoRef } from "../vmomi.ts";
-import { type Call, type Operations, sessionOf } from "./call.ts";
+import { type Call, destroyOwn, type Operations, sessionOf } from "./call.ts";
 import { serviceContent } from "./content.ts";
 import { entities } from "./entities.ts";
 import { managedObjectNotFound, VimFault } from "./fault.ts";
@@ -68,16 +68,7 @@ export const SERVICE_OPERATIONS: Operations = {
       return refer(ref);
     },
   },
-  DestroyView: {
-    receivers: ["ContainerView", "ListView"],
-    privilege: "System.View",
-    parameters: [],
-    run: (_args, call) => {
-      const own = call.view.vim.find(call.receiver.value, sessionOf(call));
-      if (own) call.view.vim.remove(own);
-      return undefined;
-    },
-  },
+  DestroyView: destroyOwn(["ContainerView", "ListView"]),
 };
 
 function createContainerView(args: Arguments, call: Call): VimValue {
