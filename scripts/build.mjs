@@ -24,7 +24,7 @@ const bundle = await rolldown({
   platform: "node",
   preserveEntrySignatures: false,
   external: (id, importer) =>
-    /^(node:|(soap|xml-crypto|xpath|pkijs|openid-client)$|@xmldom\/|@peculiar\/)/.test(id) &&
+    /^(node:|(soap|xml-crypto|xpath|pkijs|openid-client)$|@redis\/|@xmldom\/|@peculiar\/)/.test(id) &&
     !stubFor(id, importer),
   transform: { define: { VSSO_VERSION: JSON.stringify(version) } },
   resolve: { alias: { undici$: fileURLToPath(new URL("undici-client.mjs", import.meta.url)) } },

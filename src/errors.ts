@@ -69,7 +69,12 @@ export type ErrorCode =
   | "JSON_RPC_ERROR"
   | "VIM_FAULT"
   | "TASK_FAILED"
-  | "TASK_CANCELED";
+  | "TASK_CANCELED"
+  | "STORE_UNAVAILABLE"
+  | "STORE_BUSY"
+  | "STORE_LOCK_LOST"
+  | "STORE_UNREADABLE"
+  | "LOGIN_SUSPENDED";
 
 export interface ErrorDetails {
   /** What to do next, one sentence, ready to print. */
@@ -538,5 +543,36 @@ export class TaskError extends VsphereSsoError {
   ) {
     super(code, message, details);
     this.task = details.task;
+  }
+}
+
+/**
+ * The store of sessions failed. `STORE_UNAVAILABLE` when it cannot be reached, read or written, `STORE_BUSY` when
+ * somebody else kept an entry locked for too long, `STORE_LOCK_LOST` when a lock was lost before the write it was
+ * for, `STORE_UNREADABLE` for an entry that is damaged, sealed with another key, or of a newer version.
+ */
+export class StoreError extends VsphereSsoError {
+  constructor(
+    code: "STORE_UNAVAILABLE" | "STORE_BUSY" | "STORE_LOCK_LOST" | "STORE_UNREADABLE",
+    message: string,
+    details?: ErrorDetails,
+  ) {
+    super(code, message, details);
+  }
+}
+
+/**
+ * No login was tried: so many were refused to this principal lately, here or in other processes of the same store,
+ * that another one could lock the account.
+ */
+export class LoginSuspendedError extends VsphereSsoError {
+  readonly principal: string;
+  /** From then on a login is tried again. */
+  readonly until: Date;
+
+  constructor(message: string, details: ErrorDetails & { readonly principal: string; readonly until: Date }) {
+    super("LOGIN_SUSPENDED", message, details);
+    this.principal = details.principal;
+    this.until = details.until;
   }
 }

@@ -16,8 +16,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   sts: ["errors.ts", "xml", "net", "soap", "saml"],
   oauth: ["errors.ts", "net", "saml"],
   session: ["errors.ts", "xml", "net", "soap", "saml", "sts", "lookup"],
+  linked: ["errors.ts", "xml", "net", "soap", "saml", "sts", "lookup", "session"],
   simulator: ["errors.ts", "xml"],
-  "index.ts": ["errors.ts", "lookup", "net", "oauth", "saml", "session", "soap", "sts", "xml"],
+  "index.ts": ["errors.ts", "linked", "lookup", "net", "oauth", "saml", "session", "soap", "sts", "xml"],
   cli: ["errors.ts", "index.ts", "simulator"],
 };
 
@@ -31,6 +32,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   pkijs: ["saml"],
   "openid-client": ["oauth"],
   soap: ["soap"],
+  "@redis/client": ["session"],
   "@peculiar/asn1-schema": ["simulator"],
   "@peculiar/asn1-x509": ["simulator"],
 };
