@@ -25,12 +25,21 @@ export function otherOf(side: SessionSide): SessionSide {
 export class HeldSessions {
   readonly #sides: Readonly<Record<SessionSide, BridgeSide>>;
   readonly #user: () => string | undefined;
+  readonly #onReplaced: ((old: string, id: string) => void) | undefined;
   readonly #held: Record<SessionSide, Held | undefined> = { vapi: undefined, vim: undefined };
 
-  /** @param user whose sessions they are, for events. */
-  constructor(sides: Readonly<Record<SessionSide, BridgeSide>>, user: () => string | undefined) {
+  /**
+   * @param user whose sessions they are, for events.
+   * @param onReplaced told when the server has given one another ID.
+   */
+  constructor(
+    sides: Readonly<Record<SessionSide, BridgeSide>>,
+    user: () => string | undefined,
+    onReplaced?: (old: string, id: string) => void,
+  ) {
     this.#sides = sides;
     this.#user = user;
+    this.#onReplaced = onReplaced;
   }
 
   at(side: SessionSide): Held | undefined {
@@ -65,6 +74,7 @@ export class HeldSessions {
     if (held?.id !== old || old === id) return;
     held.id = id;
     for (const each of SIDES) if (this.#held[each] === held) this.#sides[each].hand(id);
+    this.#onReplaced?.(old, id);
   }
 
   handOver(): void {

@@ -1,4 +1,4 @@
-import { UnsupportedError, type VsphereSsoError } from "../errors.ts";
+import { AnsweredError, UnsupportedError, type VsphereSsoError } from "../errors.ts";
 import { type Held, type HeldSessions, otherOf, SIDES } from "./bridge-held.ts";
 import type { BridgeSide } from "./bridge-side.ts";
 import type { BridgeWork } from "./bridge-work.ts";
@@ -6,6 +6,7 @@ import type { DoorCredential } from "./door.ts";
 import { isLoginRefusal, type Principal } from "./principal.ts";
 import type { RefusalMemory } from "./refusal-memory.ts";
 import type { SessionSide } from "./session-event.ts";
+import type { PoolRequest, SessionPool } from "./session-pool.ts";
 import type { ShareDecision } from "./share-decision.ts";
 
 /** What the bridge has to know of a server; `about` of its service content has it. */
@@ -29,6 +30,7 @@ export interface SessionOpenerOptions {
   /** Asks what the server is, anonymously. */
   readonly about: (signal: AbortSignal) => Promise<ServerFacts>;
   readonly principal: Principal | undefined;
+  readonly pool?: SessionPool | undefined;
   readonly held: HeldSessions;
   readonly work: BridgeWork;
   readonly share: ShareDecision;
@@ -48,6 +50,7 @@ export class SessionOpener {
   readonly #host: string;
   readonly #sides: SessionOpenerOptions["sides"];
   readonly #about: SessionOpenerOptions["about"];
+  readonly #pool: SessionPool | undefined;
   readonly #held: HeldSessions;
   readonly #work: BridgeWork;
   readonly #uses: () => number;
@@ -58,6 +61,7 @@ export class SessionOpener {
     this.#sides = options.sides;
     this.#about = options.about;
     this.principal = options.principal;
+    this.#pool = options.pool;
     this.#held = options.held;
     this.#work = options.work;
     this.share = options.share;
@@ -119,10 +123,11 @@ export class SessionOpener {
     const other = otherOf(side);
     if (this.#held.at(other) === stale) await this.#leave(other, stale);
     await this.#held.forget(side);
+    const staleId = stale.id;
     const lacksVim = this.#held.at("vim") === undefined;
     if (side === "vapi" && lacksVim && (await this.#enteredByVim("relogin"))) return;
     // Here, where it was refused; the other side tries the new one when it is used.
-    await this.#login(side, "relogin");
+    await this.#login(side, "relogin", staleId);
   }
 
   /** Gives up a session at the side where nobody has refused it yet. It may be alive there: then it is ended. */
@@ -137,6 +142,7 @@ export class SessionOpener {
     });
     if (alive === null) return this.#held.forget(side);
     if (doubtful) this.share.learn(false);
+    else if (this.#pool) await this.#pool.abandon([stale.id]).then(() => this.#held.forget(side));
     else await this.#work.ending((signal) => this.#held.endAt(side, signal)).catch(() => undefined);
   }
 
@@ -151,34 +157,63 @@ export class SessionOpener {
     return made !== undefined && (await this.#takeOver("vapi", made)) === true;
   }
 
-  async #login(side: SessionSide, operation: "login" | "relogin"): Promise<void> {
+  /** @param stale the ID that the server does not know at this side any more. */
+  async #login(side: SessionSide, operation: "login" | "relogin", stale?: string): Promise<void> {
     const principal = this.principal;
     if (principal === undefined) throw this.withoutCredential(side);
-    this.refusals.check(side);
-    const publish = this.#sides[side].event(operation, principal.user);
     let given: DoorCredential | undefined;
+    let tried = false;
+    const login = async (): Promise<string> => {
+      tried = true;
+      this.refusals.check(side);
+      const publish = this.#sides[side].event(operation, principal.user);
+      try {
+        given = await principal.obtain(this.#work.closing);
+        this.#work.requireOpen();
+        const made = await this.#sides[side].login(given);
+        publish();
+        return made;
+      } catch (error) {
+        publish({ error });
+        throw error;
+      }
+    };
     let id: string;
     try {
-      given = await principal.obtain(this.#work.closing);
-      this.#work.requireOpen();
-      id = await this.#sides[side].login(given);
-      publish();
+      id = await (this.#pool ? this.#pool.obtain(this.#request(side, stale, login)) : login());
     } catch (error) {
-      publish({ error });
-      const kind = given === undefined ? undefined : kindOf(given);
-      if (given !== undefined && isLoginRefusal(error)) {
+      if (this.refusals.remembers(error, side)) throw error;
+      // Of a login that another one of the pool made with the same, only the kind is known.
+      const ofOthers = !tried && error instanceof AnsweredError ? principal.shows : undefined;
+      const kind = given === undefined ? ofOthers : kindOf(given);
+      if (kind !== undefined && isLoginRefusal(error)) {
         const first = side === "vapi" && kind === "token" && !this.refusals.vapiRefusesTokens;
         if (first && (await this.#refusedByVapiAlone(operation))) return;
-        principal.refused(given);
+        if (given !== undefined) principal.refused(given);
       }
       this.refusals.note(error, side, kind);
       throw error;
     }
-    this.#held.keep(side, this.#newlyHeld(side, { id, owned: true }));
+    this.#held.keep(side, this.#newlyHeld(side, { id, owned: this.#pool === undefined }));
     const late = this.lateEndMs;
     // Nobody comes back for it.
     if (late !== undefined) await this.#work.within(late, (signal) => this.#held.endAt(side, signal));
     this.#work.requireOpen();
+  }
+
+  #request(side: SessionSide, stale: string | undefined, login: () => Promise<string>): PoolRequest {
+    const { closing } = this.#work;
+    return {
+      side,
+      stale,
+      mayShare: async () =>
+        (side === "vim" || (await this.facts()).apiType !== "HostAgent") &&
+        (await this.share.isLikely(async () => (await this.facts()).apiVersion)),
+      takes: (id) => this.#sides[side].takes(id, closing),
+      login,
+      discard: (id) => this.#work.ending((signal) => this.#sides[side].end(id, signal)),
+      signal: closing,
+    };
   }
 
   /**
@@ -214,6 +249,7 @@ export class SessionOpener {
       const shared = decision !== false;
       if (shared) this.#held.keep(side, from);
       publish({ shared });
+      if (shared) await this.#pool?.shares(side, from.id);
       return shared;
     } catch (error) {
       publish({ error });

@@ -33,6 +33,11 @@ export class BridgeSide {
     return this.#lead.sessionId;
   }
 
+  /** `UserSession.key` of that session, where the server has told it. */
+  get sessionKey(): string | undefined {
+    return this.#lead.sessionKey;
+  }
+
   /** Makes a session. It cannot be called off: one that the server makes has to be known here, or nobody ends it. */
   async login(credential: DoorCredential): Promise<string> {
     const id = await this.#lead.login(credential);

@@ -8,6 +8,7 @@ import type { Advice } from "./guard.ts";
 import { isLoginRefusal, type Principal, sameCredential } from "./principal.ts";
 import { RefusalMemory } from "./refusal-memory.ts";
 import type { SessionSide } from "./session-event.ts";
+import type { SessionPool } from "./session-pool.ts";
 import { ShareDecision, type ShareDecisions, type SharePolicy } from "./share-decision.ts";
 import { waitFor } from "./wait.ts";
 
@@ -20,6 +21,8 @@ export interface BridgeOptions {
   readonly principal: Principal | undefined;
   readonly share: SharePolicy;
   readonly decisions: ShareDecisions;
+  /** Where sessions come from, in the place of logins that are of this bridge alone. */
+  readonly pool?: SessionPool | undefined;
   /** Milliseconds for the end of sessions that others take the place of. Default 10,000. */
   readonly endTimeoutMs?: number | undefined;
   /** To be told whenever a caller uses a session. */
@@ -58,16 +61,21 @@ export class SessionBridge {
   #uses = 0;
 
   constructor(options: BridgeOptions) {
-    const { host, sides, about, principal, share: policy, decisions } = options;
+    const { host, sides, about, principal, pool, share: policy, decisions } = options;
     this.#options = options;
     this.#now = options.now ?? (() => process.uptime() * 1000);
     this.#work = new BridgeWork(host, options.endTimeoutMs ?? END_TIMEOUT_MS);
-    this.#held = new HeldSessions(sides, () => this.user);
+    this.#held = new HeldSessions(
+      sides,
+      () => this.user,
+      (old, id) => pool?.replaced(old, id),
+    );
     this.#opener = new SessionOpener({
       host,
       sides,
       about,
       principal,
+      pool,
       held: this.#held,
       work: this.#work,
       share: new ShareDecision({ host, policy, decisions }),
@@ -90,6 +98,11 @@ export class SessionBridge {
 
   get closed(): boolean {
     return this.#work.closing.aborted;
+  }
+
+  /** Whether others may use the sessions too. */
+  get pooled(): boolean {
+    return this.#options.pool !== undefined;
   }
 
   /** Milliseconds since a caller last used a session. */
@@ -278,6 +291,8 @@ export class SessionBridge {
     const recall = this.#opener.refusals.forget();
     // The old ones first, for a server may have no room for more. That they cannot be ended stops nobody.
     const endAll = (): Promise<unknown> => this.#work.ending((signal) => this.#held.endAll(signal));
+    const kept = new Set(open.flatMap((side) => this.#held.at(side)?.id ?? []));
+    if (kept.size > 0) await this.#options.pool?.abandon([...kept]);
     await endAll();
     try {
       for (const side of [first, ...more]) {

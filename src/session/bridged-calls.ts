@@ -169,8 +169,17 @@ export class BridgedSoap {
    * for that would be in the name of the credential: calls fail with `NOT_AUTHENTICATED` until `relogin`.
    *
    * @see VimSoap.impersonateUser
+   * @throws InvalidArgumentError for a session of a broker, which others may use too.
    */
-  impersonateUser(userName: string, options: CallOptions = {}): Promise<UserSession> {
+  async impersonateUser(userName: string, options: CallOptions = {}): Promise<UserSession> {
+    if (this.#bridge.pooled) {
+      throw new InvalidArgumentError(
+        "Others may use this session too: it is not turned into another user's",
+        {
+          hint: "connect without the broker (VCenter.connect) for a session to impersonate a user with",
+        },
+      );
+    }
     const send = async (): Promise<UserSession> => {
       const before = this.#soap.sessionId;
       const tell = (): void => this.#bridge.impersonated("vim", before, this.#soap.sessionId);
@@ -236,9 +245,12 @@ function checkOperation(operation: string): void {
 
 /** @throws InvalidArgumentError for what ends the session of a side, where that is ended by `close`. */
 function requireForeign(bridge: SessionBridge, side: SessionSide, what: string): void {
-  if (!bridge.held(side)?.owned) return;
+  const held = bridge.held(side);
+  if (held === null || !(held.owned || bridge.pooled)) return;
   throw new InvalidArgumentError(`${what} would end a session that is in use`, {
-    hint: "call close(), or handOver() before where somebody else is to end it",
+    hint: bridge.pooled
+      ? "others may use it too: release the lease, or have the broker log out"
+      : "call close(), or handOver() before where somebody else is to end it",
   });
 }
 

@@ -42,6 +42,8 @@ export interface SessionDoor {
   readonly door: DoorName;
   /** The ID that is sent; undefined before `login` and `adopt`, and after `logout`. An opaque text of any length. */
   readonly sessionId: string | undefined;
+  /** `UserSession.key` of the session that is held, where the server has told it. */
+  readonly sessionKey?: string | undefined;
   /** Whether `logout` ends the session: true for one made by `login`, false for one that was adopted without that. */
   readonly owned: boolean;
   /**

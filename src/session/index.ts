@@ -7,6 +7,11 @@
 export { Appliance, type ApplianceOptions } from "./appliance.ts";
 export type { BridgedSoap, BridgedVapi, BridgedVim } from "./bridged-calls.ts";
 export type { BridgedSession, SideSession } from "./bridged-session.ts";
+export { SessionLease } from "./broker/lease.ts";
+export type { LockoutOptions } from "./broker/lockout-guard.ts";
+export type { BrokerConnectOptions, SessionBrokerOptions } from "./broker/options.ts";
+export { SessionBroker } from "./broker/session-broker.ts";
+export type { StoredSession } from "./broker/stored-session.ts";
 export {
   SESSION_CARRIERS,
   type SessionCarrier,
@@ -31,6 +36,27 @@ export type {
   SessionDoor,
   SessionInfo,
 } from "./door.ts";
+export type { CacheFolders, CacheSearch } from "./interchange/cached-sessions.ts";
+export { formatCurlConfig, parseCurlConfig } from "./interchange/curl.ts";
+export { FoundSession } from "./interchange/found-session.ts";
+export {
+  cachedServiceContent,
+  type GovcSession,
+  readGovcSessions,
+  type ServiceContentSource,
+  writeGovcSessions,
+} from "./interchange/govc.ts";
+export type { HandedOverSession } from "./interchange/handed-session.ts";
+export { formatPowercliCommand } from "./interchange/powercli.ts";
+export { formatPyvmomiScript } from "./interchange/pyvmomi.ts";
+export { parseSessionEnvironment } from "./interchange/session-environment.ts";
+export { writeSessionFile } from "./interchange/session-files.ts";
+export { parseSessionJson } from "./interchange/session-json.ts";
+export {
+  readTerraformSessions,
+  type TerraformSession,
+  writeTerraformSessions,
+} from "./interchange/terraform.ts";
 export type { KeepAliveOptions } from "./keep-alive.ts";
 export type { SessionCredential, TokenRequest } from "./principal.ts";
 export type { ServiceContent } from "./service-content.ts";
@@ -47,6 +73,12 @@ export {
 } from "./siblings.ts";
 export { type SignedRequest, type SignHeaderOptions, signHeader } from "./sign-header.ts";
 export type { SoapFields, SoapValue } from "./soap-fields.ts";
+export { FileStore, type FileStoreOptions } from "./stores/file-store.ts";
+export { MemoryStore } from "./stores/memory-store.ts";
+export type { RedisClusterCommands, RedisCommands } from "./stores/redis-connection.ts";
+export { RedisStore, type RedisStoreOptions } from "./stores/redis-store.ts";
+export type { LockOptions, SessionStore, StoreLock } from "./stores/session-store.ts";
+export { stateFolder } from "./stores/state-folder.ts";
 export {
   startTask,
   type TaskInfo,

@@ -54,6 +54,8 @@ export interface Principal {
   readonly user: string | undefined;
   /** What was given. A secret. */
   readonly credential?: SessionCredential;
+  /** What the server is shown, where that is known. */
+  readonly shows?: "password" | "token" | undefined;
   /** True for a token that VIM takes and vAPI, which wants a delegatable one, does not. */
   readonly vimOnly?: boolean;
   /** What a door is given for one login. */
@@ -95,7 +97,8 @@ export function principalOf(credential: SessionCredential, context: PrincipalCon
 
 function unchanged(credential: DoorCredential, user: string | undefined): Principal {
   const nothing = (): void => undefined;
-  return { user, credential, obtain: async () => credential, refused: nothing, reset: nothing };
+  const shows = "password" in credential ? "password" : "token";
+  return { user, credential, shows, obtain: async () => credential, refused: nothing, reset: nothing };
 }
 
 function fromToken(token: SamlToken, { now }: PrincipalContext): Principal {
@@ -137,6 +140,7 @@ function fromSource(
   return {
     user,
     credential,
+    shows: "token",
     obtain: async (signal) => {
       known = await source();
       return known.token({ signal });

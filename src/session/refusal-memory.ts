@@ -57,6 +57,11 @@ export class RefusalMemory {
     this.#known.vapiRefusesTokens = true;
   }
 
+  /** Whether an error is one that is remembered for logins at this side. */
+  remembers(error: unknown, side: SessionSide): boolean {
+    return [this.#known.everywhere, this.#known.at[side]].some((each) => each?.error === error);
+  }
+
   /** @throws the error that is remembered for logins at this side. */
   check(side: SessionSide): void {
     for (const each of [this.#known.everywhere, this.#known.at[side]]) {

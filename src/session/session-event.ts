@@ -11,9 +11,10 @@ export interface SessionEvent {
   /**
    * `login` makes a session, `relogin` one in the place of another that the server does not know any more, `logout`
    * ends one; `share` tells whether a session of one side is taken at the other; `keep-alive` is a call that keeps
-   * one from ending.
+   * one from ending. Of a broker: `store` tells that the session of a login was written to the store, `reuse` that one
+   * from there was taken by the server and is handed out.
    */
-  readonly operation: "login" | "relogin" | "logout" | "share" | "keep-alive";
+  readonly operation: "login" | "relogin" | "logout" | "share" | "keep-alive" | "store" | "reuse";
   readonly side: SessionSide;
   readonly door: DoorName;
   /** Whose session it is, where that is known. */

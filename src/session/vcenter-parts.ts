@@ -11,6 +11,7 @@ import type { DoorOptions } from "./door.ts";
 import { KeepAlive, type KeepAliveTarget } from "./keep-alive.ts";
 import { type Principal, principalOf, type SessionCredential } from "./principal.ts";
 import type { SessionSide } from "./session-event.ts";
+import { POOL, type PooledOptions } from "./session-pool.ts";
 import { VapiJsonRpc } from "./vapi-jsonrpc.ts";
 import { VapiRest } from "./vapi-rest.ts";
 import { VimJson } from "./vim-json.ts";
@@ -19,6 +20,7 @@ import { VimSoap } from "./vim-soap.ts";
 /** What a `VCenter` is made of: the doors over one transport, and what keeps their sessions. */
 export interface VCenterParts {
   readonly host: string;
+  readonly sides: Readonly<Record<SessionSide, BridgeSide>>;
   readonly bridge: SessionBridge;
   readonly rest: VapiRest;
   readonly rpc: VapiJsonRpc;
@@ -35,13 +37,13 @@ const CLOSE_TIMEOUT_MS = 10_000;
 /** @throws InvalidArgumentError for a server, a credential or an option that cannot be used. */
 export function assemble(
   server: string,
-  options: BridgeConnectOptions,
+  options: BridgeConnectOptions & PooledOptions,
   credential: SessionCredential | undefined,
 ): VCenterParts {
   checkChoices(options);
   const host = formatAuthority(parseServer(server));
   const closeTimeoutMs = checkDelay("closeTimeoutMs", options.closeTimeoutMs ?? CLOSE_TIMEOUT_MS);
-  const { clockOffsetMs = 0, tokenRequest } = options;
+  const { clockOffsetMs = 0, tokenRequest, [POOL]: pool } = options;
   const ownTransport = options.transport ? undefined : new Transport(options);
   const transport = options.transport ?? (ownTransport as Transport);
   const doorOptions: DoorOptions = { transport, clockOffsetMs };
@@ -63,18 +65,35 @@ export function assemble(
     return new SecurityTokenService(options.sts ?? host, { transport, ssoDomain, clockOffsetMs });
   };
   const now = (): number => Date.now() + clockOffsetMs;
+  const look = (given: SessionCredential): Principal => principalOf(given, { sts, tokenRequest, now });
   const principalFor = (given: SessionCredential): Principal =>
-    principalOf(given, { sts, tokenRequest, now });
+    pool ? pool.principal(given, look) : look(given);
   const bridge = new SessionBridge({
     host,
     sides,
     about: async (signal) => (await doors.soap.serviceContent({ signal })).about,
     principal: credential === undefined ? undefined : principalFor(credential),
+    pool,
     share: options.share ?? "auto",
     decisions: options.decisions ?? new Map<string, boolean>(),
     endTimeoutMs: closeTimeoutMs,
     // It may have stopped for idleness.
-    onUse: () => keepAlive?.start(),
+    onUse: () => {
+      keepAlive?.start();
+      pool?.used();
+    },
+  });
+  pool?.attach({
+    sides,
+    spare: () => ({
+      vapi: new BridgeSide({ name: "vapi", host, doors: [new VapiRest(host, doorOptions)] }),
+      vim: new BridgeSide({ name: "vim", host, doors: [new VimSoap(host, doorOptions)] }),
+    }),
+    get idleMs() {
+      return bridge.idleMs;
+    },
+    held: (side) => bridge.held(side)?.id,
+    touch: (side) => touchSide(bridge, sides, side),
   });
   const keepAlive: KeepAlive | undefined = keepAliveOf(options.keepAlive, keepAliveTarget(bridge, sides));
   const close = async (): Promise<void> => {
@@ -82,10 +101,14 @@ export function assemble(
     try {
       await bridge.end(closeTimeoutMs);
     } finally {
-      await ownTransport?.close();
+      try {
+        await pool?.leave();
+      } finally {
+        await ownTransport?.close();
+      }
     }
   };
-  return { host, bridge, ...doors, keepAlive, principalFor, close };
+  return { host, sides, bridge, ...doors, keepAlive, principalFor, close };
 }
 
 function keepAliveOf(
@@ -96,30 +119,36 @@ function keepAliveOf(
   return new KeepAlive(target, wanted === true ? {} : wanted);
 }
 
-/** Touches each side that has a session; one that has ended is made anew, for it is still used. */
+/** Makes a call at a side that has a session; one that has ended is made anew, for it is still used. */
+async function touchSide(
+  bridge: SessionBridge,
+  sides: Readonly<Record<SessionSide, BridgeSide>>,
+  side: SessionSide,
+): Promise<void> {
+  const held = bridge.held(side);
+  if (held === null || bridge.closed) return;
+  const publish = sides[side].event("keep-alive", bridge.user);
+  try {
+    const known = (await bridge.check(side)) !== null;
+    if (!known) await bridge.ready(side, held.id);
+    publish();
+  } catch (error) {
+    // The next call of the program's own tells it, if it is still so.
+    publish({ error });
+  }
+}
+
+/** Touches each side that has a session. */
 export function keepAliveTarget(
   bridge: SessionBridge,
   sides: Readonly<Record<SessionSide, BridgeSide>>,
 ): KeepAliveTarget {
-  const touch = async (side: SessionSide): Promise<void> => {
-    const held = bridge.held(side);
-    if (held === null || bridge.closed) return;
-    const publish = sides[side].event("keep-alive", bridge.user);
-    try {
-      const known = (await bridge.check(side)) !== null;
-      if (!known) await bridge.ready(side, held.id);
-      publish();
-    } catch (error) {
-      // The next call of the program's own tells it, if it is still so.
-      publish({ error });
-    }
-  };
   return {
     get idleMs() {
       return bridge.idleMs;
     },
     touch: async () => {
-      await Promise.all(SIDES.map(touch));
+      await Promise.all(SIDES.map((side) => touchSide(bridge, sides, side)));
     },
   };
 }

@@ -40,6 +40,8 @@ export class VimSoap implements SessionDoor, AsyncDisposable {
   readonly #channel: VimChannel;
   #held = false;
   #owned = false;
+  /** What the server said of a session, by its ID. */
+  #known: { readonly id: string; readonly key: string } | undefined;
 
   /** @throws InvalidArgumentError for a server or an option that cannot be used. */
   constructor(server: string, options: VimSoapOptions = {}) {
@@ -51,6 +53,11 @@ export class VimSoap implements SessionDoor, AsyncDisposable {
   get sessionId(): string | undefined {
     const { id, last } = this.#channel.cookie;
     return this.#held && id === last ? id : undefined;
+  }
+
+  get sessionKey(): string | undefined {
+    const { sessionId } = this;
+    return sessionId !== undefined && this.#known?.id === sessionId ? this.#known.key : undefined;
   }
 
   get owned(): boolean {
@@ -123,7 +130,10 @@ export class VimSoap implements SessionDoor, AsyncDisposable {
     if (this.sessionId === undefined) return null;
     try {
       const value = await this.#channel.sessionProperty("currentSession", options);
-      return value ? readUserSession(value, this.url) : null;
+      const session = value ? readUserSession(value, this.url) : null;
+      const { sessionId } = this;
+      if (session && sessionId !== undefined) this.#known = { id: sessionId, key: session.key };
+      return session;
     } catch (error) {
       if (isNotAuthenticated(error)) return null;
       throw error;
@@ -247,6 +257,7 @@ export class VimSoap implements SessionDoor, AsyncDisposable {
     const { operation, parameters } = login;
     const before = this.#channel.cookie.id;
     let sessionId: string | undefined;
+    let key: string;
     try {
       const { results } = await this.#channel.send({
         operation,
@@ -260,7 +271,7 @@ export class VimSoap implements SessionDoor, AsyncDisposable {
           sessionId = setCookie ? setCookie.id : before;
         },
       });
-      readUserSession(results[0], this.url);
+      key = readUserSession(results[0], this.url).key;
     } catch (error) {
       await this.#abandon(sessionId, error);
       throw error;
@@ -269,6 +280,7 @@ export class VimSoap implements SessionDoor, AsyncDisposable {
     this.#channel.cookie.set(sessionId);
     this.#held = true;
     this.#owned = true;
+    this.#known = { id: sessionId, key };
     return sessionId;
   }
 
