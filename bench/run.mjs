@@ -3,8 +3,10 @@ import { writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { benchBroker, benchRuns, formatBroker } from "./broker.mjs";
 import { benchCold, formatCold } from "./cold.mjs";
 import { benchDecode, formatResults } from "./decode.mjs";
+import { benchLinked, formatLinked } from "./linked.mjs";
 import { listAnswer } from "./list-answer.mjs";
 import { decodeWithGovmomi } from "./peers/govmomi.mjs";
 import {
@@ -41,3 +43,6 @@ console.log(formatVerify(await benchVerify()));
 console.log(formatExchanges(await countExchanges()));
 console.log(formatLogins(await countLogins()));
 console.log(formatGet(await benchGet()));
+console.log(formatBroker(await benchBroker()));
+console.log(formatBroker(await benchRuns()));
+console.log(formatLinked(await benchLinked()));

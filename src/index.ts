@@ -5,6 +5,7 @@
  */
 
 export * from "./errors.ts";
+export * from "./linked/index.ts";
 export * from "./lookup/index.ts";
 export {
   type Authority,

@@ -5,9 +5,10 @@ import { fileURLToPath } from "node:url";
 
 const command = fileURLToPath(new URL("../../dist/vsso.cjs", import.meta.url));
 
-/** Starts `vsso simulate` with one node; what it announces, and how to stop it. */
-export async function startSimulator() {
-  const child = spawn(process.execPath, [command, "simulate", "--nodes", "1", "-o", "json", "--stdin-exit"], {
+/** Starts `vsso simulate`; what it announces, and how to stop it. */
+export async function startSimulator({ nodes = 1, delayMs = 0 } = {}) {
+  const options = ["--nodes", String(nodes), "--delay", String(delayMs), "-o", "json", "--stdin-exit"];
+  const child = spawn(process.execPath, [command, "simulate", ...options], {
     stdio: ["pipe", "pipe", "inherit"],
   });
   const ended = new Promise((resolve, reject) => {

@@ -236,14 +236,19 @@ export class LookupService implements AsyncDisposable {
   }
 
   /**
-   * What the server lists, or the topology that is assumed where it has no usable Lookup Service.
+   * What the server lists, all or what any of the filters matches, or the topology that is assumed where it has no
+   * usable Lookup Service.
    *
    * @throws as `topology`
    */
-  async view(options: CallOptions = {}): Promise<readonly ServiceRegistration[] | LinkedTopology> {
+  async view(
+    options: CallOptions & { readonly filters?: readonly LookupServiceRegistrationFilter[] | undefined } = {},
+  ): Promise<readonly ServiceRegistration[] | LinkedTopology> {
+    const { filters = [{}] } = options;
     let unusable: VsphereSsoError;
     try {
-      const registrations = await this.list({}, options);
+      const lists = await Promise.all(filters.map((filter) => this.list(filter, options)));
+      const registrations = uniteRegistrations(lists);
       if (registrations.length > 0) return registrations;
       unusable = new EndpointNotFoundError(`${this.url} lists no registration`);
     } catch (error) {

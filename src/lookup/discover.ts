@@ -1,16 +1,18 @@
-import { InvalidArgumentError, TrustError, VsphereSsoError } from "../errors.ts";
+import { InvalidArgumentError, VsphereSsoError } from "../errors.ts";
 import { authorityOf, formatAuthority, parseServer } from "../net/authority.ts";
 import { Transport, type TransportOptions } from "../net/transport.ts";
 import type { SoapTransport } from "../soap/transport.ts";
 import { retrieveAbout } from "./about.ts";
 import { LookupService } from "./client.ts";
 import type { LookupNode } from "./node.ts";
+import { NodeTrust } from "./node-trust.ts";
 import { registeredAuthority, registeredUrl } from "./registered-url.ts";
 import { groupViews, type ServiceRegistration, uniteRegistrations } from "./registration.ts";
 import { verifyReplication } from "./replication.ts";
 import type { RewritePolicy } from "./rewrite.ts";
 import { noteStaleTrust } from "./stale-trust.ts";
-import { buildTopology, type LinkedTopology } from "./topology.ts";
+import type { LinkedTopology } from "./topology.ts";
+import { adaptedTopology, addAssumed, type View } from "./views.ts";
 
 export interface DiscoverOptions extends TransportOptions {
   /** URL of the Lookup Service where it is not at `/lookupservice/sdk`; for one server only. */
@@ -109,12 +111,6 @@ export async function discover(
   }
 }
 
-/** What one server lists. */
-interface View {
-  readonly lookup: LookupService;
-  readonly registrations: readonly ServiceRegistration[];
-}
-
 /** One topology of the views of one group, its URLs adapted to every server that was asked. */
 async function joinViews(
   views: readonly View[],
@@ -122,12 +118,9 @@ async function joinViews(
 ): Promise<{ topology: LinkedTopology; failures: DiscoveryFailure[] }> {
   const { options } = reach;
   const call = { signal: options.signal };
-  const servers = views.map(({ lookup }) => lookup.server);
-  const build = async (registrations: readonly ServiceRegistration[]): Promise<LinkedTopology> => {
-    let topology = buildTopology(views[0]?.lookup.url ?? "", registrations, servers);
-    for (const { lookup } of views) topology = await lookup.adapt(topology, call);
-    return topology;
-  };
+  const lookups = views.map(({ lookup }) => lookup);
+  const build = (registrations: readonly ServiceRegistration[]): Promise<LinkedTopology> =>
+    adaptedTopology(lookups, registrations, call);
   const lists = views.map(({ registrations }) => registrations);
   if (!options.verifyReplication) return { topology: await build(uniteRegistrations(lists)), failures: [] };
   const report = await verifyReplication({
@@ -140,22 +133,6 @@ async function joinViews(
   });
   const failures = report.failures.map(({ node, error }) => new DiscoveryFailure(nodeServer(node), error));
   return { topology: report.group, failures };
-}
-
-/** A vCenter without a Lookup Service that a group lists all the same is not a group of its own. */
-function addAssumed(groups: readonly LinkedTopology[], assumed: readonly LinkedTopology[]): LinkedTopology[] {
-  const listed = (node: LookupNode | undefined) => (other: LookupNode) =>
-    node?.serviceId != null && other.serviceId?.toLowerCase() === node.serviceId.toLowerCase();
-  const lone = assumed.filter(({ nodes: [node] }) => !groups.some((group) => group.nodes.some(listed(node))));
-  const known = assumed.filter((topology) => !lone.includes(topology)).flatMap(({ nodes }) => nodes);
-  const joined = groups.map((group) => ({
-    ...group,
-    nodes: group.nodes.map((node) => {
-      const warning = known.find((other) => listed(other)(node))?.warnings[0];
-      return warning ? node.warned(warning.code, "its own Lookup Service cannot be used") : node;
-    }),
-  }));
-  return [...joined, ...lone];
 }
 
 function failure(server: string, error: unknown, options: DiscoverOptions): DiscoveryFailure {
@@ -174,36 +151,24 @@ function nodeServer(node: LookupNode): string {
   return registeredAuthority(node.endpoint("vcenter")?.url) ?? node.instanceName;
 }
 
-/**
- * Runs `work` with a transport that trusts the node. Where trust is by fingerprint, the fingerprints that the
- * trusted Lookup Service registered for this node's own endpoint count for this node, and for no other; a known
- * host that changed its certificate is refused all the same.
- */
+/** Runs `work` with a transport that trusts the node. */
 async function withNode<T>(
   node: LookupNode,
   reach: NodeReach,
   work: (transport: SoapTransport, url: URL) => Promise<T>,
 ): Promise<T> {
-  const endpoint = node.endpoint("vcenter");
-  const url = registeredUrl(endpoint?.url)?.url;
+  const url = registeredUrl(node.endpoint("vcenter")?.url)?.url;
   if (!url) throw new InvalidArgumentError(`${node.instanceName} has no usable URL of its vCenter endpoint`);
-  const { pins = [], knownHosts, ca } = reach.options.trust ?? {};
-  const byFingerprint = (pins.length > 0 || knownHosts !== undefined) && ca === undefined;
+  const { transport, options, createTransport } = reach;
+  const trusted = new NodeTrust(node, {
+    transport,
+    trust: options.trust,
+    createTransport: (trust) => createTransport({ ...options, trust }),
+  });
   try {
-    return await work(reach.transport, url);
-  } catch (error) {
-    const refused = error instanceof TrustError && error.reason !== "known-hosts-mismatch";
-    const registered = (endpoint?.sslTrust ?? []).flatMap((trust) =>
-      "sha256" in trust ? [trust.sha256] : [],
-    );
-    if (!refused || !byFingerprint || registered.length === 0) throw error;
-    const trust = { ...reach.options.trust, pins: [...pins, ...registered] };
-    const transport = reach.createTransport({ ...reach.options, trust });
-    try {
-      return await work(transport, url);
-    } finally {
-      await transport[Symbol.asyncDispose]();
-    }
+    return await trusted.use((trusting) => work(trusting, url));
+  } finally {
+    await trusted.close();
   }
 }
 

@@ -1,0 +1,78 @@
+import { InvalidArgumentError } from "../errors.ts";
+import { principalOf, type SessionCredential } from "../session/principal.ts";
+import type { SecurityTokenService } from "../sts/client.ts";
+import { isCredentialRefusal } from "../sts/credential-refusal.ts";
+import { TokenSource } from "../sts/token-source.ts";
+import type { GroupLogin } from "./options.ts";
+
+/**
+ * Looks at a credential before anything is sent.
+ *
+ * @throws InvalidArgumentError for what is none.
+ */
+export function checkCredential(credential: SessionCredential | undefined): void {
+  if (credential === undefined) throw new InvalidArgumentError("There is no credential");
+  principalOf(credential, {
+    sts: () => Promise.reject(new TypeError("nothing is asked for yet")),
+    now: Date.now,
+  });
+}
+
+/** The credential of a group: what its nodes are given, and what was refused. */
+export class GroupCredential {
+  readonly #login: GroupLogin;
+  readonly #sts: () => Promise<SecurityTokenService>;
+  /** Whether the Security Token Service is asked for a token. */
+  readonly traded: boolean;
+  #source: Promise<TokenSource> | undefined;
+  #refusal: { readonly error: unknown } | undefined;
+
+  constructor(login: GroupLogin, sts: () => Promise<SecurityTokenService>) {
+    const { credential, tokenRequest } = login;
+    this.#login = login;
+    this.#sts = sts;
+    this.traded = isTraded(credential) && !("password" in credential && tokenRequest === false);
+  }
+
+  /** What a node is given. One token source for all of them, so that one token is asked for. */
+  async obtain(): Promise<SessionCredential> {
+    if (this.#refusal) throw this.#refusal.error;
+    if (!this.traded) return this.#login.credential;
+    this.#source ??= this.#makeSource();
+    return this.#source;
+  }
+
+  /**
+   * To be told why a node could not be logged in to: a password that one node refused, all of the SSO domain refuse. A
+   * token source remembers its refusals itself.
+   */
+  failed(error: unknown): void {
+    if (!this.traded && "password" in this.#login.credential && isCredentialRefusal(error)) {
+      this.#refusal = { error };
+    }
+  }
+
+  async #makeSource(): Promise<TokenSource> {
+    const { credential, holderOfKey, tokenRequest } = this.#login;
+    if (!isTraded(credential))
+      throw new InvalidArgumentError("The credential is no one's that a token is issued for");
+    try {
+      const service = await this.#sts();
+      return TokenSource.of(service, {
+        delegatable: true,
+        ...(tokenRequest === false ? {} : tokenRequest),
+        ...(holderOfKey && { holderOfKey }),
+        credential,
+      });
+    } catch (error) {
+      this.#source = undefined;
+      throw error;
+    }
+  }
+}
+
+type Traded = Parameters<typeof TokenSource.of>[1]["credential"];
+
+function isTraded(credential: SessionCredential): credential is Traded {
+  return !(credential instanceof TokenSource || "jwt" in credential || "assertion" in credential);
+}

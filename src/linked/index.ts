@@ -1,0 +1,22 @@
+/**
+ * Linked groups of vCenters, and fleets of several groups: one token, every node.
+ *
+ * @module
+ */
+
+export { Fleet } from "./fleet.ts";
+export { LinkedGroup } from "./group.ts";
+export type { GroupNode } from "./group-node.ts";
+export type { GroupRun } from "./group-run.ts";
+export type { NodeContext, NodeWork } from "./node-set.ts";
+export type {
+  FleetMember,
+  FleetOptions,
+  GroupLogin,
+  GroupTransport,
+  LinkedGroupOptions,
+  NodeLimits,
+  RunOptions,
+  SharedOptions,
+} from "./options.ts";
+export { type NodeResult, type NodeResultJson, nodeResultJson, nodeResultsJson } from "./result.ts";

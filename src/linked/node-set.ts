@@ -1,0 +1,148 @@
+import { matchNode } from "../lookup/match.ts";
+import type { LookupNode } from "../lookup/node.ts";
+import type { VCenter } from "../session/vcenter.ts";
+import { closedError, type GroupNode } from "./group-node.ts";
+import { GroupRun } from "./group-run.ts";
+import { checkLimits, type RunOptions } from "./options.ts";
+import type { NodeResult } from "./result.ts";
+
+/** What is done at a node, which is logged in to. */
+export type NodeWork<T> = (vc: VCenter, context: NodeContext) => T | Promise<T>;
+
+export interface NodeContext {
+  readonly node: GroupNode;
+  /** Fires when the run is stopped, and when the node's own time is over. */
+  readonly signal: AbortSignal;
+}
+
+export interface NodeSetParts {
+  /** In order. */
+  readonly nodes: readonly GroupNode[];
+  readonly concurrency: number;
+  readonly nodeTimeoutMs: number | undefined;
+  /** Ends the connections, after the sessions. */
+  readonly release: () => Promise<void>;
+}
+
+/** The nodes of a group, or of several, and work at many of them. */
+export abstract class NodeSet implements AsyncDisposable {
+  /** By instance name, then node ID. */
+  readonly nodes: readonly GroupNode[];
+  readonly #parts: NodeSetParts;
+  readonly #closing = new AbortController();
+  #closed: Promise<void> | undefined;
+
+  constructor(parts: NodeSetParts) {
+    this.nodes = parts.nodes;
+    this.#parts = parts;
+  }
+
+  /**
+   * The one node that `match` names: node ID, instance name, FQDN, short host name, IP address, host:port or URL, in
+   * any case.
+   *
+   * @throws NodeMatchError when no node or several answer to it, with the candidates.
+   */
+  async node(match: string): Promise<GroupNode> {
+    const nodes = this.#byRegistered();
+    return nodeOf(nodes, await matchNode([...nodes.keys()], match));
+  }
+
+  /**
+   * Does `work` at every node, or at those named, each logged in to on its first use. Awaited, it gives all results in
+   * the order of the nodes; iterated over (`for await`), each as soon as it is there. Whatever fails at a node, a
+   * mistake of `work` included, is in the result of that node and disturbs no other. When `signal` fires, what is not
+   * done has an AbortedError in its result.
+   *
+   * @throws InvalidArgumentError at once; when awaited, NodeMatchError for a node that there is not.
+   */
+  each<T>(work: NodeWork<T>, options: RunOptions = {}): GroupRun<T> {
+    return this.#run(options, async (node, signal) => {
+      const vc = await node.connect({ signal });
+      return work(vc, { node, signal });
+    });
+  }
+
+  /** As `each`, the results in the order of the nodes: each as soon as it and those before it are there. */
+  map<T>(work: NodeWork<T>, options: RunOptions = {}): AsyncIterable<NodeResult<T>> {
+    return this.each(work, options).inOrder();
+  }
+
+  /** Logs in at every node, or at those named, where that has not been done. */
+  connectAll(options: RunOptions = {}): GroupRun<VCenter> {
+    return this.#run(options, (node, signal) => node.connect({ signal }));
+  }
+
+  /**
+   * Ends every session that was made here, all at once, and the connections. What is still under way fails with
+   * AbortedError. May be called again.
+   *
+   * @throws what a logout threw, after all were tried; AggregateError with the errors of several.
+   */
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #run<T>(options: RunOptions, work: (node: GroupNode, signal: AbortSignal) => Promise<T>): GroupRun<T> {
+    const { concurrency, nodeTimeoutMs } = this.#parts;
+    const { nodes, signal } = options;
+    const limits = {
+      concurrency: options.concurrency ?? concurrency,
+      nodeTimeoutMs: options.nodeTimeoutMs ?? nodeTimeoutMs,
+    };
+    return new GroupRun({
+      ...checkLimits(limits, "group"),
+      nodes: async () => (nodes === undefined ? this.nodes : this.#named(nodes)),
+      work,
+      signals: [signal, this.#closing.signal],
+    });
+  }
+
+  /** In their order, each once. */
+  async #named(matches: readonly string[]): Promise<readonly GroupNode[]> {
+    const nodes = this.#byRegistered();
+    const registered = [...nodes.keys()];
+    const found = new Set(await Promise.all(matches.map((match) => matchNode(registered, match))));
+    return registered.filter((node) => found.has(node)).map((node) => nodeOf(nodes, node));
+  }
+
+  #byRegistered(): Map<LookupNode, GroupNode> {
+    return new Map(this.nodes.map((node) => [node.registered, node]));
+  }
+
+  async #close(): Promise<void> {
+    this.#closing.abort(closedError());
+    const failures: { readonly node: GroupNode; readonly error: unknown }[] = [];
+    const queue = this.nodes.values();
+    const worker = async (): Promise<void> => {
+      for (const node of queue) {
+        await node.close().catch((error: unknown) => failures.push({ node, error }));
+      }
+    };
+    const workers = Math.min(this.nodes.length, Math.max(this.#parts.concurrency, CLOSED_AT_A_TIME));
+    await Promise.all(Array.from({ length: workers }, worker));
+    await this.#parts.release();
+    const [first, ...others] = failures;
+    if (first === undefined) return;
+    if (others.length === 0) throw first.error;
+    const names = failures.map(({ node }) => node.instanceName).join(", ");
+    throw new AggregateError(
+      failures.map(({ error }) => error),
+      `The sessions of ${failures.length} nodes may not have ended: ${names}`,
+    );
+  }
+}
+
+/** However few are worked on at a time, the end is not made to wait. */
+const CLOSED_AT_A_TIME = 64;
+
+function nodeOf(nodes: ReadonlyMap<LookupNode, GroupNode>, registered: LookupNode): GroupNode {
+  const node = nodes.get(registered);
+  if (node === undefined) throw new TypeError("The node is not of this group");
+  return node;
+}
