@@ -208,9 +208,7 @@ export async function readPassword(
   env: EnvironmentCredentials,
 ): Promise<string> {
   const { flags } = context;
-  if (flags["password-stdin"] && flags["password-file"] !== undefined) {
-    throw new UsageError("--password-stdin and --password-file exclude each other", "give one of them");
-  }
+  checkPasswordSources(context);
   const given = await passwordGiven(context, user, env);
   if (given === "") throw new UsageError(`the password of ${user} is empty`, "check where it comes from");
   if (given !== undefined) return given;
@@ -225,6 +223,12 @@ export async function readPassword(
     `no password of ${user} is given${why}`,
     "give it by --password-stdin, --password-file FILE or VSSO_PASSWORD; on a terminal it is asked for",
   );
+}
+
+/** @throws UsageError where two options say where the password is. */
+export function checkPasswordSources({ flags }: Pick<CommandContext, "flags">): void {
+  if (!flags["password-stdin"] || flags["password-file"] === undefined) return;
+  throw new UsageError("--password-stdin and --password-file exclude each other", "give one of them");
 }
 
 async function passwordGiven(

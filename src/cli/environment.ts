@@ -137,6 +137,16 @@ function selectFamily(env: Environment): Family | undefined {
   return FAMILIES.find((f) => has(f.selecting)) ?? FAMILIES.find((f) => has(f.settings));
 }
 
+/**
+ * Whether sessions are stored for the next run: what VSSO_PERSIST says, else GOVC_PERSIST_SESSION where no other family
+ * counts.
+ */
+export function persistsSessions(env: Environment): boolean {
+  if (text(env.VSSO_PERSIST) !== undefined) return truthy(env.VSSO_PERSIST);
+  const family = selectFamily(env);
+  return (family === undefined || family.name === "GOVC") && truthy(env.GOVC_PERSIST_SESSION);
+}
+
 function text(value: string | undefined): string | undefined {
   return value === undefined || value === "" ? undefined : value;
 }

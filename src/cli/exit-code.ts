@@ -26,6 +26,7 @@ export function exitCodeOf(error: unknown): number {
     case "TOKEN_EXPIRED":
     case "GRANT_REFUSED":
     case "NOT_AUTHENTICATED":
+    case "LOGIN_SUSPENDED":
       return EXIT.credentials;
     case "TRUST_REFUSED":
       return EXIT.trust;

@@ -20,6 +20,10 @@ Credentials: --user USER, --token FILE, or --cert FILE and --key FILE of a
 solution user; without them the session of VSSO_SESSION_ID, where VSSO_SERVER
 is the server, or VSSO_TOKEN, VSSO_USER and VSSO_PASSWORD.
 
+Sessions end with the command; --persist, VSSO_PERSIST=1, or govc's
+GOVC_PERSIST_SESSION=true, stores them for the next one (vsso session list).
+--all-nodes and --node MATCH work at nodes of the linked group.
+
 Trust: --ca FILE, --pin FINGERPRINT, --known-hosts FILE; vsso trust SERVER
 shows what a server presents.
 

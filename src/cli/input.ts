@@ -23,6 +23,7 @@ const FILE_OPTIONS = [
   "client-secret-file",
   "id",
   "ticket",
+  "from",
 ] as const satisfies readonly OptionName[];
 
 /** What on a command line reads stdin. */

@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { StoreError } from "../index.ts";
 import type { Environment } from "./environment.ts";
 import { UsageError } from "./usage.ts";
 
@@ -31,8 +32,9 @@ export async function removeProgramFolder(folder: string): Promise<void> {
 export async function writingTo<T>(folder: string, write: () => Promise<T>): Promise<T> {
   try {
     return await write();
-  } catch (cause) {
-    if (!(cause instanceof Error && "syscall" in cause)) throw cause;
+  } catch (error) {
+    const cause = error instanceof StoreError ? error.cause : error;
+    if (!(cause instanceof Error && "syscall" in cause)) throw error;
     throw new UsageError(`the files of the program cannot be written to ${folder}`, HINT, { cause });
   }
 }

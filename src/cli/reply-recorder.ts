@@ -1,23 +1,24 @@
 import type { TransportResponse } from "../index.ts";
+import { formatAuthority, parseServer } from "../index.ts";
 import type { CommandTransport } from "./reach.ts";
 
 /**
- * Keeps the last reply to one call, for a command that prints replies as they came: also those with an error, which
+ * Keeps the last reply of each server to one call, for a command that prints replies as they came: also those with an error, which
  * the library reads and does not hand on as a whole.
  */
 export class ReplyRecorder {
   #isMeant: (url: URL) => boolean = () => false;
-  #last: TransportResponse | undefined;
+  readonly #last = new Map<string, TransportResponse>();
 
-  /** The last reply to what is meant; undefined where there is none. */
-  get last(): TransportResponse | undefined {
-    return this.#last;
+  /** The last reply of a server to what is meant; undefined where there is none. */
+  last(server: string): TransportResponse | undefined {
+    return this.#last.get(formatAuthority(parseServer(server)));
   }
 
   /** Says from now on which call is meant. Those before it, as logins, are not. */
   expect(isMeant: (url: URL) => boolean): void {
     this.#isMeant = isMeant;
-    this.#last = undefined;
+    this.#last.clear();
   }
 
   /** The same transport, its replies looked at. */
@@ -27,7 +28,8 @@ export class ReplyRecorder {
       servedCertificate: (authority) => transport.servedCertificate(authority),
       request: async (url, request) => {
         const reply = await transport.request(url, request);
-        if (this.#isMeant(new URL(url))) this.#last = reply;
+        const target = new URL(url);
+        if (this.#isMeant(target)) this.#last.set(formatAuthority(parseServer(target.origin)), reply);
         return reply;
       },
     };

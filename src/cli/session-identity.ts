@@ -1,9 +1,11 @@
-import type { AdoptedSessions, SessionCredential } from "../index.ts";
+import type { AdoptedSessions, Credential, JwtCredential, SamlToken, SessionCredential } from "../index.ts";
 import { formatAuthority, parseServer } from "../index.ts";
 import type { CommandContext } from "./command.ts";
 import {
+  checkPasswordSources,
   type EnvironmentCredentials,
   environmentCredentials,
+  type KeySource,
   keySource,
   loadSigner,
   readPassword,
@@ -12,8 +14,8 @@ import {
   tokenSource,
   withheldNote,
 } from "./credentials.ts";
+import { persistsSessions } from "./environment.ts";
 import { readSecretLine } from "./input.ts";
-import { joinToken } from "./token.ts";
 import { UsageError } from "./usage.ts";
 
 /** Who a command works as: the session of somebody else, or whoever logs in. */
@@ -24,7 +26,17 @@ export type SessionIdentity =
       /** The variable that it is from; absent for an option. */
       readonly variable?: string | undefined;
     }
-  | { readonly kind: "login"; readonly credential: SessionCredential };
+  | { readonly kind: "login"; readonly credential: SessionCredential }
+  /** The stored session of whoever is named, which is made where there is none. */
+  | { readonly kind: "stored"; readonly login: Login };
+
+/** Who is named to log in, and what reads the credential: files, and questions on a terminal. */
+export type Login =
+  | { readonly by: "user"; readonly user: string; readonly read: () => Promise<Credential> }
+  | { readonly by: "certificate"; readonly keys: KeySource; readonly read: () => Promise<Credential> }
+  | { readonly by: "token"; readonly read: () => Promise<JwtCredential | SamlToken> }
+  /** What reads the credential throws what is missing. */
+  | { readonly by: "nobody"; readonly read: () => Promise<never> };
 
 type SideSessions = Exclude<AdoptedSessions, { readonly sessionId: string }>;
 
@@ -68,9 +80,20 @@ export function withheldSessionNote(context: Reading, word: string | undefined):
   return `; the session of VSSO_SESSION_ID is ${own ? `of ${own}` : "of a server that VSSO_SERVER does not name"}`;
 }
 
+/** Whether an option says who logs in. */
+export function namesWho({ flags }: Pick<CommandContext, "flags">): boolean {
+  return WHO.some((name) => flags[name] !== undefined);
+}
+
+/** Whether sessions are stored for the next run: by option or environment. */
+export function persists({ flags, env }: Reading): boolean {
+  return flags.persist === true || persistsSessions(env);
+}
+
 /**
  * Who a command works as: an option that says so, else the session of the environment, else its token, user or
- * certificate. Files are read and questions are asked here, before anything is connected to.
+ * certificate. Files are read and questions are asked here, before anything is connected to; but where sessions are
+ * stored, only when a login needs what they tell.
  *
  * @param word The server as a word of the command line.
  * @throws UsageError when credentials are missing or contradict each other.
@@ -79,11 +102,18 @@ export async function readSessionIdentity(
   context: CommandContext,
   word: string | undefined,
 ): Promise<SessionIdentity> {
-  const { flags } = context;
-  const named = WHO.some((name) => flags[name] !== undefined);
-  const session = named ? undefined : environmentSession(context, word);
-  if (session) return session;
-  return { kind: "login", credential: await readSessionCredential(context, word) };
+  const session = namesWho(context) ? undefined : environmentSession(context, word);
+  return session ?? readLoginIdentity(context, word);
+}
+
+/** As `readSessionIdentity`, but for the session of the environment, which does not count. @throws UsageError */
+export async function readLoginIdentity(
+  context: CommandContext,
+  word: string | undefined,
+): Promise<SessionIdentity> {
+  const login = whoLogsIn(context, word);
+  if (persists(context)) return { kind: "stored", login };
+  return { kind: "login", credential: await login.read() };
 }
 
 /** Who logs in. @throws UsageError */
@@ -91,6 +121,15 @@ export async function readSessionCredential(
   context: CommandContext,
   word: string | undefined,
 ): Promise<SessionCredential> {
+  return whoLogsIn(context, word).read();
+}
+
+/**
+ * Who is named to log in.
+ *
+ * @throws UsageError for options that contradict each other.
+ */
+export function whoLogsIn(context: CommandContext, word: string | undefined): Login {
   const { flags } = context;
   const env = environmentCredentials(context, word);
   if (flags.user !== undefined && flags.token !== undefined) {
@@ -107,22 +146,21 @@ export async function readSessionCredential(
   if (flags.user !== undefined) return byPassword(context, flags.user, env);
   const tokens =
     flags.cert !== undefined && flags.token === undefined ? undefined : tokenSource(context, env);
-  if (tokens) return byToken(context, tokens, env);
+  if (tokens) return { by: "token", read: () => byToken(context, tokens, env) };
   if (flags.cert === undefined && env.user !== undefined) return byPassword(context, env.user, env);
   const keys = keySource(context, env);
-  if (keys) return loadSigner(context, keys);
-  throw new UsageError(
+  if (keys) return { by: "certificate", keys, read: () => loadSigner(context, keys) };
+  const nobody = new UsageError(
     `no user is named${withheldNote(env)}${withheldSessionNote(context, word)}`,
     "give --user USER, --token FILE, or --cert FILE --key FILE of a solution user",
   );
+  return { by: "nobody", read: () => Promise.reject(nobody) };
 }
 
-async function byPassword(
-  context: CommandContext,
-  username: string,
-  env: EnvironmentCredentials,
-): Promise<SessionCredential> {
-  return { username, password: await readPassword(context, username, env) };
+function byPassword(context: CommandContext, username: string, env: EnvironmentCredentials): Login {
+  checkPasswordSources(context);
+  const read = async () => ({ username, password: await readPassword(context, username, env) });
+  return { by: "user", user: username, read };
 }
 
 /** A SAML token, or a JWT. */
@@ -130,10 +168,12 @@ async function byToken(
   context: CommandContext,
   source: Source,
   env: EnvironmentCredentials,
-): Promise<SessionCredential> {
+): Promise<JwtCredential | SamlToken> {
   const bytes = await readTokenSource(context, source);
   const jwt = bytes.toString("latin1").trim();
   if (JWT.test(jwt)) return { jwt };
+  // It takes more code than a caller with a password should have to load.
+  const { joinToken } = await import("./token.ts");
   return joinToken(context, bytes, source, env);
 }
 

@@ -1,5 +1,5 @@
-import type { VCenter as Server } from "../index.ts";
-import { LookupService, VCenter } from "../index.ts";
+import type { Credential, VCenter as Server, SessionCredential } from "../index.ts";
+import { LookupService, TokenSource, VCenter } from "../index.ts";
 import { adoptSession, withHint } from "./adopt.ts";
 import type { CommandContext } from "./command.ts";
 import type { Connection } from "./connection.ts";
@@ -7,7 +7,6 @@ import { printable } from "./output/text.ts";
 import { type CommandTransport, connectionTo, type TransportFactory, withTransports } from "./reach.ts";
 import { ReplyRecorder } from "./reply-recorder.ts";
 import { readSessionIdentity, type SessionIdentity } from "./session-identity.ts";
-import { reachSts } from "./sts.ts";
 
 /** Which side of the server a command needs; `both` where it shows or hands over both. */
 export type SideToOpen = "both" | "vapi" | "vim";
@@ -34,8 +33,8 @@ export interface SessionRequest {
 }
 
 /**
- * Logs in, or takes the session of the environment, runs `work`, and logs out what was logged in: also when `work`
- * fails or is interrupted.
+ * Logs in, or takes the session of the environment or a stored one, runs `work`, and logs out what was logged in
+ * for it alone: also when `work` fails or is interrupted.
  *
  * @param word The server as a word of the command line.
  */
@@ -50,14 +49,14 @@ export async function withSession<T>(
   return withServer(context, connection, async (transport) => {
     const replies = new ReplyRecorder();
     const recorded = replies.of(transport);
-    const vc = await openSession(context, { connection, transport: recorded, identity }, request);
+    const session = await openSession(context, { connection, transport: recorded, identity }, request);
     try {
-      return await work({ vc, connection, transport, replies });
+      return await work({ vc: session.vc, connection, transport, replies });
     } catch (error) {
       // It may have ended in between.
       throw identity.kind === "session" ? withHint(error, identity.variable) : error;
     } finally {
-      await endSession(context, vc);
+      await endSession(context, session);
     }
   });
 }
@@ -78,16 +77,28 @@ export async function withServer<T>(
   });
 }
 
-/** Opens the session of an identity; whoever has it ends it. */
+/** A session for whoever opened it. */
+export interface OpenedSession {
+  readonly vc: Server;
+  /** Whether it stays when it is closed here: it was there before, or is stored for the next run. */
+  readonly stays: boolean;
+  /** Ends it, unless it stays. */
+  readonly close: () => Promise<void>;
+}
+
+/** Where a session is opened, and whose. */
+export interface SessionSource {
+  readonly connection: ServerConnection;
+  readonly transport: CommandTransport;
+  readonly identity: SessionIdentity;
+}
+
+/** Opens the session of an identity; whoever has it closes it. */
 export async function openSession(
   context: CommandContext,
-  source: {
-    readonly connection: ServerConnection;
-    readonly transport: CommandTransport;
-    readonly identity: SessionIdentity;
-  },
+  source: SessionSource,
   { open, partly, keepAlive = false }: SessionRequest,
-): Promise<Server> {
+): Promise<OpenedSession> {
   const { connection, transport, identity } = source;
   const { server } = connection;
   const options = {
@@ -95,36 +106,57 @@ export async function openSession(
     transport,
     open,
     keepAlive: keepAlive && { idleSeconds: Number.POSITIVE_INFINITY },
+    ssoDomain: context.flags["sso-domain"],
     signal: context.signal,
   };
   return context.spinner.during(`logging in at ${server}`, async () => {
-    if (identity.kind === "session") return adoptSession(server, identity, { ...options, partly });
-    const { credential } = identity;
-    const { "sso-domain": ssoDomain, "lookup-url": lookupUrl } = context.flags;
-    const sts =
-      lookupUrl !== undefined && needsSts(credential)
-        ? await reachSts(context, {
-            server,
-            transport,
-            lookup: new LookupService(server, { ...connection.transport, transport, lookupUrl }),
-          })
-        : undefined;
-    return VCenter.connect(server, { ...options, credential, ssoDomain, sts });
+    if (identity.kind === "session") {
+      const vc = await adoptSession(server, identity, { ...options, partly });
+      return { vc, stays: true, close: () => vc.close() };
+    }
+    if (identity.kind === "stored") {
+      const { takeStored } = await import("./stored-sessions.ts");
+      const withSts = (credential: SessionCredential) => throughLookup(context, source, credential);
+      return takeStored(context, server, { ...options, login: identity.login, withSts });
+    }
+    const credential = await throughLookup(context, source, identity.credential);
+    const vc = await VCenter.connect(server, { ...options, credential });
+    return { vc, stays: false, close: () => vc.close() };
   });
 }
 
-/** A key is no login by itself: the Security Token Service gives a token for it. */
-function needsSts(credential: object): boolean {
-  return !("password" in credential || "assertion" in credential || "jwt" in credential);
+/** A credential that the Security Token Service takes, with the one that `--lookup-url` leads to. */
+async function throughLookup(
+  context: CommandContext,
+  { connection, transport }: SessionSource,
+  credential: SessionCredential,
+): Promise<SessionCredential> {
+  const { "lookup-url": lookupUrl } = context.flags;
+  if (lookupUrl === undefined || !needsSts(credential)) return credential;
+  const { server } = connection;
+  const lookup = new LookupService(server, { ...connection.transport, transport, lookupUrl });
+  const { reachSts } = await import("./sts.ts");
+  const sts = await reachSts(context, { server, transport, lookup });
+  return TokenSource.of(sts, { credential, delegatable: true });
 }
 
-/** Ends a session. What was asked for is done: that the session could not be ended is told, and fails nothing. */
+/** A key is no login by itself: the Security Token Service gives a token for it. */
+function needsSts(credential: SessionCredential): credential is Credential {
+  return !(
+    credential instanceof TokenSource ||
+    "password" in credential ||
+    "assertion" in credential ||
+    "jwt" in credential
+  );
+}
+
+/** Closes a session. What was asked for is done: that the session could not be ended is told, and fails nothing. */
 export async function endSession(
   { err }: Pick<CommandContext, "err">,
-  vc: Pick<Server, "close">,
+  session: Pick<OpenedSession, "close">,
 ): Promise<void> {
   try {
-    await vc.close();
+    await session.close();
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     err(`warning: the session was not ended, and stays until it expires: ${printable(why)}\n`);

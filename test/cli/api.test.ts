@@ -258,7 +258,7 @@ describe("vsso api", () => {
       [["api", "GET", "/api/x", "-H", "A: 1", "-H", "a: 2"], "the header a is given twice"],
       [["api", "GET", "/api/x", "-i", "-o", "json"], "-i and -o json exclude each other"],
       [["api", "GET", "/api/x", "-i", "--wait"], "-i and --wait exclude each other"],
-      [["api", "GET", "/api/x", "--node", "vc02"], "does not take --node"],
+      [["api", "GET", "/api/x", "--site", "s"], "vsso api does not take --site"],
       [
         ["api", "POST", "/api/x", "-d", "-", "--password-stdin"],
         "--password-stdin and --data - both read stdin",

@@ -2,7 +2,9 @@ import { describe, expect, it } from "vitest";
 import { exitCodeOf } from "../../src/cli/exit-code.ts";
 import {
   HttpStatusError,
+  LoginSuspendedError,
   SessionLimitError,
+  StoreError,
   TaskError,
   UnsupportedError,
   VapiError,
@@ -28,6 +30,15 @@ describe("the exit code of an error at a session", () => {
     ["a task that failed", new TaskError("TASK_FAILED", "x", { task: "t" }), 1],
     ["services that restart", new VapiError("SERVICE_UNAVAILABLE", "x", vapi), 5],
     ["503 of a proxy", status(503), 5],
+    [
+      "logins that are suspended",
+      new LoginSuspendedError("x", { principal: "u", until: new Date(), hint: "wait" }),
+      3,
+    ],
+    ["a store that cannot be reached", new StoreError("STORE_UNAVAILABLE", "x"), 1],
+    ["a store that is busy", new StoreError("STORE_BUSY", "x"), 1],
+    ["a lock that was lost", new StoreError("STORE_LOCK_LOST", "x"), 1],
+    ["an entry that cannot be read", new StoreError("STORE_UNREADABLE", "x"), 1],
   ])("%s", (_, error, code) => {
     expect(exitCodeOf(error)).toBe(code);
   });

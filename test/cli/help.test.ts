@@ -27,10 +27,13 @@ describe("help", () => {
       "session logout",
       "session list",
       "session rm",
+      "session export",
+      "session import",
       "api",
       "rpc",
       "vim",
       "exec",
+      "credential",
       "simulate",
     ]);
   });
@@ -54,7 +57,9 @@ describe("help", () => {
     expect(out).toMatch(new RegExp(`\\nExample:\\n  vsso ${name} ?.*\\n$`));
     for (const option of [...entry.options, "server", "ca", "pin", "help"])
       expect(out).toContain(`--${option}`);
-    const formats = [entry.formats.slice(0, -1).join(", "), entry.formats.at(-1)].join(" or ");
+    const formats = [entry.formats.slice(0, -1).join(", "), entry.formats.at(-1)]
+      .filter(Boolean)
+      .join(" or ");
     const more = entry.runsProgram ? ", of errors of vsso itself" : "";
     expect(out).toMatch(new RegExp(`--output FORMAT +${formats}${more}\n`));
     expectToFit(out);

@@ -10,7 +10,7 @@ import { run } from "../../src/cli/run.ts";
 import type { Simulator } from "../../src/simulator/index.ts";
 
 export interface CliOptions {
-  /** The whole environment but for XDG_CONFIG_HOME, which is a folder that does not exist. */
+  /** The whole environment but for XDG_CONFIG_HOME and XDG_STATE_HOME, a folder that does not exist. */
   readonly env?: Readonly<Record<string, string>>;
   /** Width of the terminal that stdout is; without it stdout is a pipe. */
   readonly columns?: number;
@@ -36,7 +36,7 @@ export interface CliResult {
   readonly shown: string;
 }
 
-/** A folder nobody has: the default known hosts file of the machine must not decide a test. */
+/** A folder nobody has: known hosts and sessions of the machine must not decide a test. */
 const NO_CONFIG = join(tmpdir(), "vsso-test-no-config");
 
 export async function vsso(argv: readonly string[], options: CliOptions = {}): Promise<CliResult> {
@@ -46,7 +46,7 @@ export async function vsso(argv: readonly string[], options: CliOptions = {}): P
   const code = await run({
     argv,
     version: "1.2.3",
-    env: { XDG_CONFIG_HOME: NO_CONFIG, ...options.env },
+    env: { XDG_CONFIG_HOME: NO_CONFIG, XDG_STATE_HOME: NO_CONFIG, ...options.env },
     stdin: () => options.stdin ?? Readable.from([]),
     out: (data) => {
       const text = typeof data === "string" ? data : Buffer.from(data).toString("utf8");

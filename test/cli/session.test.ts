@@ -390,7 +390,7 @@ describe("vsso session", () => {
       expect(await session("list", "-o", "json")).toMatchObject({ code: 0, out: '{\n  "sessions": []\n}\n' });
       expect(await vsso(["session", "list"])).toMatchObject({
         code: 0,
-        out: "SERVER  USER  SINCE\n",
+        out: "SERVER  USER  SIDES  SINCE  CHECKED\n",
         err: "",
       });
       expect(simulator.requests.length).toBe(before);
@@ -406,7 +406,7 @@ describe("vsso session", () => {
       expect(sessions.filter(({ current }) => current)).toHaveLength(1);
       expect(simulator.sessions).toHaveLength(1);
       const table = await session("list", "--server-side");
-      expect(table.out.split("\n")[0]).toMatch(/^ +KEY +USER +SINCE +LAST ACTIVE +ADDRESS +AGENT$/);
+      expect(table.out.split("\n")[0]).toMatch(/^ +KEY +USER +SINCE +LAST ACTIVE +ADDRESS +STORED +AGENT$/);
       expect(table.out).toMatch(/^\* +[\w-]+/m);
     });
   });
@@ -439,7 +439,7 @@ describe("vsso session", () => {
       [["login", "--ticket", ""], "the clone ticket is empty"],
       [["login", "--token", "t.xml", "--user", "a@b"], "--user and --token exclude each other"],
       [["login", "--user", "a@b", "--cert", "c.pem"], "--user and --cert exclude each other"],
-      [["login", "--all-nodes"], "unknown option --all-nodes"],
+      [["show", "--all-nodes"], "vsso session show does not take --all-nodes"],
       [["login", "-o", "yaml"], "vsso session login has no output format yaml"],
       [["login", "--user", "a@b", "--key", "k.pem"], "--key needs the certificate of the key"],
       [["show", "--id", "-", "--password-stdin"], "both read stdin"],

@@ -2,8 +2,6 @@ import type { VapiRequest } from "../../index.ts";
 import { makeCall } from "../call.ts";
 import type { Command, CommandContext } from "../command.ts";
 import { readData, readJsonData } from "../data.ts";
-import { EXIT } from "../exit-code.ts";
-import { formatJson } from "../output/json.ts";
 import { UsageError } from "../usage.ts";
 
 const METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"] as const;
@@ -19,19 +17,16 @@ export const command: Command = {
     }
     const request = await readRequest(context);
     if (flags.wait) {
-      const { runAsTask } = await import("../task.ts");
-      const result = await runAsTask(context, request, pathOf(request));
-      if (flags.output === "json" || (result ?? null) !== null) context.out(formatJson(result ?? null));
-      return EXIT.done;
+      const { taskCall } = await import("../task.ts");
+      return makeCall(context, taskCall(context, request, pathOf(request)));
     }
     const pathname = pathOf(request);
-    await makeCall(context, {
+    return makeCall(context, {
       label: `${request.method} ${pathname}`,
       open: "vapi",
       isMeant: (url) => url.pathname === pathname,
-      run: async (vc) => (await vc.vapi.request(request)).value,
+      run: async (vc, { signal }) => (await vc.vapi.request({ ...request, signal })).value,
     });
-    return EXIT.done;
   },
 };
 
@@ -41,7 +36,7 @@ function pathOf({ path }: VapiRequest): string {
 }
 
 async function readRequest(context: CommandContext): Promise<VapiRequest> {
-  const { flags, positionals, signal } = context;
+  const { flags, positionals } = context;
   const [word = "", path = ""] = positionals;
   const method = METHODS.find((each) => each === word.toUpperCase());
   if (method === undefined) {
@@ -61,7 +56,6 @@ async function readRequest(context: CommandContext): Promise<VapiRequest> {
   return {
     method,
     path,
-    signal,
     headers,
     query: readQuery(flags.query ?? []),
     ...(body !== undefined && { body }),

@@ -1,11 +1,9 @@
 import { access, constants, stat } from "node:fs/promises";
 import { constants as system } from "node:os";
 import { delimiter, join } from "node:path";
-import type { VCenter } from "../../index.ts";
-import { parseServer } from "../../index.ts";
+import { cachedServiceContent, parseServer, writeGovcSessions } from "../../index.ts";
 import type { ChildEnd, Command, CommandContext } from "../command.ts";
 import { EXIT } from "../exit-code.ts";
-import { writeGovcSessions } from "../govc-sessions.ts";
 import { makeProgramFolder, removeProgramFolder, writingTo } from "../program-folder.ts";
 import { type OpenSession, withSession } from "../session.ts";
 import { programEnvironment, shortServer } from "../session-environment.ts";
@@ -48,7 +46,7 @@ async function runWith(
     vapi: vc.session.vapi?.id ?? null,
     vim: vc.session.vim?.id ?? null,
   };
-  const serviceContent = await serviceContentOf(vc, context.signal);
+  const serviceContent = await cachedServiceContent(vc.soap, { signal: context.signal });
   const fingerprint = transport.servedCertificate(parseServer(connection.server))?.sha256;
   const env = await writingTo(folder, async () => {
     await writeGovcSessions(folder, { ...session, insecure: trust.insecure === true, serviceContent });
@@ -63,17 +61,6 @@ async function runWith(
 function warnOfAddresses({ flags, err }: CommandContext): void {
   if (flags.resolve === undefined) return;
   err("warning: --resolve is for the login of vsso alone: the program looks the name up by itself\n");
-}
-
-/** What the server says of itself and its objects, as VI/JSON would: VI/JSON itself is not there at all releases. */
-async function serviceContentOf({ soap }: VCenter, signal: AbortSignal): Promise<object> {
-  const target = { type: "ServiceInstance", value: "ServiceInstance" };
-  const [{ references }, [content]] = await Promise.all([
-    soap.serviceContent({ signal }),
-    soap.call("RetrieveServiceContent", target, {}, { signal, repeatable: true }),
-  ]);
-  const about = content?.children.find(({ local }) => local === "about")?.children ?? [];
-  return { ...references, about: Object.fromEntries(about.map(({ local, text }) => [local, text.trim()])) };
 }
 
 /** @throws UsageError for a program that is not there or may not be run. */

@@ -2,7 +2,6 @@ import { InvalidArgumentError } from "../../index.ts";
 import { makeCall } from "../call.ts";
 import type { Command } from "../command.ts";
 import { readJsonData } from "../data.ts";
-import { EXIT } from "../exit-code.ts";
 import { UsageError } from "../usage.ts";
 
 export const command: Command = {
@@ -15,16 +14,15 @@ export const command: Command = {
         'give it by name, as -d \'{"tag_id":"urn:…"}\'',
       );
     }
-    await makeCall(context, {
+    return makeCall(context, {
       label: `${service} ${operation}`,
       open: "vapi",
       isMeant: ({ pathname }) => pathname === "/api",
-      run: (vc) =>
-        vc.vapi.invoke(service, operation, input, { signal: context.signal }).catch((error: unknown) => {
+      run: (vc, { signal }) =>
+        vc.vapi.invoke(service, operation, input, { signal }).catch((error: unknown) => {
           throw inWordsOfJson(error);
         }),
     });
-    return EXIT.done;
   },
 };
 

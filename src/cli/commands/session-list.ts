@@ -1,49 +1,127 @@
-import type { UserSession } from "../../index.ts";
-import type { Command } from "../command.ts";
+import type { StoredSession, UserSession } from "../../index.ts";
+import { VCenter, VsphereSsoError } from "../../index.ts";
+import type { Command, CommandContext } from "../command.ts";
 import { EXIT } from "../exit-code.ts";
 import { formatJson } from "../output/json.ts";
 import { formatTable } from "../output/table.ts";
 import { printable } from "../output/text.ts";
-import { withSession } from "../session.ts";
+import { type OpenSession, withSession } from "../session.ts";
+import { shortServer } from "../session-environment.ts";
 import { UsageError } from "../usage.ts";
 
-/** Sessions that are stored here, of which there are none as long as nothing stores any; or those of the server. */
+const SIDES = ["vapi", "vim"] as const;
+
+/** Sessions that are stored on this machine; or those of the server. */
 export const list: Command = {
   async run(context) {
-    const { flags, positionals, out, signal } = context;
-    if (!flags["server-side"]) {
-      out(
-        flags.output === "json" ? formatJson({ sessions: [] }) : formatTable(["SERVER", "USER", "SINCE"], []),
-      );
-      return EXIT.done;
-    }
-    const { sessions, current } = await withSession(
-      context,
-      positionals[0],
-      { open: "vim" },
-      async ({ vc }) => {
-        const [all, own] = await Promise.all([
-          vc.soap.sessionList({ signal }),
-          vc.soap.currentSession({ signal }),
-        ]);
-        return { sessions: all, current: own.key };
-      },
-    );
-    const rows = sessions.map((session) => ({ ...fieldsOf(session), current: session.key === current }));
-    if (flags.output === "json") out(formatJson({ sessions: rows }));
-    else {
-      const heading = ["", "KEY", "USER", "SINCE", "LAST ACTIVE", "ADDRESS", "AGENT"];
-      const cells = rows.map((row) => [
-        row.current ? "*" : "",
-        ...[row.key, row.user, row.loginTime, row.lastActiveTime, row.ipAddress, row.userAgent].map((cell) =>
-          printable(cell ?? "-"),
-        ),
-      ]);
-      out(formatTable(heading, cells, context.columns));
-    }
+    if (context.flags["server-side"]) await listServerSide(context);
+    else await listStored(context);
     return EXIT.done;
   },
 };
+
+/** Those of all servers, or of the one that the command line names. */
+async function listStored({ flags, positionals, env, err, out, columns }: CommandContext): Promise<void> {
+  const server = positionals[0] ?? flags.server;
+  const { withStoredSessions } = await import("../stored-sessions.ts");
+  const sessions = await withStoredSessions({ env, err }, (broker) =>
+    server === undefined ? broker.list() : broker.find(server),
+  );
+  const rows = sessions.map(storedFields).sort(byServerAndUser);
+  if (flags.output === "json") out(formatJson({ sessions: rows }));
+  else {
+    const cells = rows.map((row) => [
+      row.server,
+      row.user,
+      row.sides.join("+"),
+      row.createdAt,
+      row.checkedAt,
+    ]);
+    const heading = ["SERVER", "USER", "SIDES", "SINCE", "CHECKED"];
+    out(
+      formatTable(
+        heading,
+        cells.map((row) => row.map(printable)),
+        columns,
+      ),
+    );
+  }
+}
+
+/** What may be shown of a stored session: not its IDs. */
+function storedFields(session: StoredSession) {
+  const { server, principal, shared, vimKey, createdAt, checkedAt, imported } = session;
+  return {
+    server: shortServer(server),
+    user: principal,
+    sides: SIDES.filter((side) => session[side] !== null),
+    shared,
+    vimKey,
+    createdAt: createdAt.toISOString(),
+    checkedAt: checkedAt.toISOString(),
+    imported,
+  };
+}
+
+type StoredFields = ReturnType<typeof storedFields>;
+
+function byServerAndUser(a: StoredFields, b: StoredFields): number {
+  const [one, other] = [`${a.server} ${a.user}`, `${b.server} ${b.user}`];
+  return one < other ? -1 : one > other ? 1 : 0;
+}
+
+/** Those of the SessionManager: one that is not stored here may be one that nobody ends. */
+async function listServerSide(context: CommandContext): Promise<void> {
+  const { flags, positionals, out, columns, signal } = context;
+  const { withStoredSessions } = await import("../stored-sessions.ts");
+  const rows = await withSession(context, positionals[0], { open: "vim" }, async (session) => {
+    const { vc } = session;
+    const [sessions, { key: current }, stored] = await Promise.all([
+      vc.soap.sessionList({ signal }),
+      vc.soap.currentSession({ signal }),
+      withStoredSessions(context, (broker) => broker.find(vc.server)),
+    ]);
+    const keys = new Set(
+      await Promise.all(stored.map((each) => each.vimKey ?? askKey(context, session, each))),
+    );
+    return sessions.map((session) => ({
+      ...fieldsOf(session),
+      current: session.key === current,
+      stored: keys.has(session.key),
+    }));
+  });
+  if (flags.output === "json") {
+    out(formatJson({ sessions: rows }));
+    return;
+  }
+  const heading = ["", "KEY", "USER", "SINCE", "LAST ACTIVE", "ADDRESS", "STORED", "AGENT"];
+  const cells = rows.map((row) => [
+    row.current ? "*" : "",
+    ...[
+      ...[row.key, row.user, row.loginTime, row.lastActiveTime, row.ipAddress],
+      ...[row.stored ? "yes" : "no", row.userAgent],
+    ].map((cell) => printable(cell ?? "-")),
+  ]);
+  out(formatTable(heading, cells, columns));
+}
+
+/** The key of a session that was used at vAPI only: the SessionManager lists it too where the sides share it. */
+async function askKey(
+  { signal }: CommandContext,
+  { connection, transport }: OpenSession,
+  { vapi, vim }: StoredSession,
+): Promise<string | undefined> {
+  const ids = vim === null ? { vapi: vapi ?? undefined } : { vim };
+  const options = { ...connection.transport, transport, open: "vim", signal } as const;
+  try {
+    const vc = await VCenter.adopt(connection.server, ids, options);
+    return (await vc.soap.currentSession({ signal })).key;
+  } catch (error) {
+    // It has ended, or is of vAPI alone.
+    if (error instanceof VsphereSsoError && error.code === "NOT_AUTHENTICATED") return undefined;
+    throw error;
+  }
+}
 
 function fieldsOf({ key, userName, loginTime, lastActiveTime, ipAddress, userAgent }: UserSession) {
   return {

@@ -1,24 +1,24 @@
-import type { VCenter as Server } from "../../index.ts";
-import { UnsupportedError, VimSoap } from "../../index.ts";
+import { VimSoap } from "../../index.ts";
+import { namesNodes } from "../call.ts";
 import type { Command, CommandContext } from "../command.ts";
 import { EXIT } from "../exit-code.ts";
 import { readSecretLine } from "../input.ts";
-import { formatJson } from "../output/json.ts";
-import { shellWord } from "../output/shell.ts";
-import { formatTable } from "../output/table.ts";
-import { printable } from "../output/text.ts";
+import { formatHanded, sessionToHand } from "../output/handed-session.ts";
 import { type CommandTransport, connectionTo } from "../reach.ts";
-import { endSession, openSession, type ServerConnection, withServer } from "../session.ts";
-import { type HandedSession, sessionVariables, shortServer } from "../session-environment.ts";
-import { readSessionCredential, readSessionIdentity, type SessionIdentity } from "../session-identity.ts";
+import {
+  endSession,
+  type OpenedSession,
+  openSession,
+  type ServerConnection,
+  withServer,
+} from "../session.ts";
+import { shortServer } from "../session-environment.ts";
+import { readLoginIdentity, readSessionCredential, readSessionIdentity } from "../session-identity.ts";
 import { UsageError } from "../usage.ts";
 
 /** A session that was opened and is not handed over yet. */
-interface Opened {
-  readonly vc: Server;
-  /** Whether it was there before, and is somebody else's to end. */
-  readonly adopted: boolean;
-  /** Ends what was opened. */
+interface Opened extends OpenedSession {
+  /** Ends what was opened, unless it stays. */
   readonly undo: () => Promise<void>;
 }
 
@@ -30,23 +30,28 @@ export const login: Command = {
     const { flags, positionals, signal } = context;
     const [server] = positionals;
     checkFlags(context);
+    if (namesNodes(context)) {
+      const { loginAtNodes } = await import("../node-login.ts");
+      return loginAtNodes(context, server);
+    }
     const connection = connectionTo(context, server);
     const open = await readOpener(context, server);
     await withServer(context, connection, async (transport) => {
-      const { vc, adopted, undo } = await open(connection, transport);
+      const { vc, stays, undo } = await open(connection, transport);
       try {
         const ticket = flags.clone ? await vc.soap.acquireCloneTicket({ signal }) : undefined;
-        const text = handOver(context, vc, shortServer(connection.server), ticket);
+        const text = formatHanded(flags.output, sessionToHand(vc), ticket);
         signal.throwIfAborted();
         context.out(text);
         // A session that nobody was told of would stay open for nobody.
         await context.written();
-        vc.handOver();
-        if (flags.clone && flags.output !== "json" && !adopted) tellOfSource(context, connection.server);
+        if (!stays) vc.handOver();
+        if (flags.clone && flags.output !== "json" && !stays) tellOfSource(context, connection.server);
       } catch (error) {
         await undo();
         throw error;
       }
+      if (stays) await undo();
     });
     return EXIT.done;
   },
@@ -60,7 +65,20 @@ function tellOfSource({ err }: CommandContext, server: string): void {
 }
 
 function checkFlags({ flags }: CommandContext): void {
-  const { clone, ticket, as, output } = flags;
+  const { clone, ticket, as, output, persist } = flags;
+  const own = clone ? "--clone" : ticket !== undefined ? "--ticket" : as !== undefined ? "--as" : undefined;
+  if (own !== undefined && namesNodes({ flags })) {
+    throw new UsageError(
+      `${own} is of one server, and cannot be used with ${flags["all-nodes"] ? "--all-nodes" : "--node"}`,
+      "name the server of the node instead",
+    );
+  }
+  if (persist && (ticket !== undefined || as !== undefined)) {
+    throw new UsageError(
+      `--persist and ${own === "--clone" ? "--as" : own} exclude each other: the session of who logs in is stored`,
+      "give one of them",
+    );
+  }
   if (clone && (output === "id" || output === "env")) {
     throw new UsageError(
       `--clone prints a ticket, and -o ${output} a session`,
@@ -88,21 +106,21 @@ async function readOpener(context: CommandContext, word: string | undefined): Pr
     return (connection, transport) => openClone(context, connection, transport, text);
   }
   // A ticket is of the session at hand; whoever logs in wants another than that.
-  const identity: SessionIdentity =
-    clone && as === undefined
-      ? await readSessionIdentity(context, word)
-      : { kind: "login", credential: await readSessionCredential(context, word) };
+  const identity =
+    as !== undefined
+      ? ({ kind: "login", credential: await readSessionCredential(context, word) } as const)
+      : await (clone ? readSessionIdentity : readLoginIdentity)(context, word);
   // What is not handed over would stay open, and nobody could name it.
   const ticketAlone = clone && output !== "json";
   const side = as !== undefined || ticketAlone ? "vim" : output === "id" ? "vapi" : "both";
   return async (connection, transport) => {
-    const vc = await openSession(context, { connection, transport, identity }, { open: side });
-    const undo = () => endSession(context, vc);
-    if (as === undefined) return { vc, adopted: identity.kind === "session", undo };
+    const session = await openSession(context, { connection, transport, identity }, { open: side });
+    const undo = () => endSession(context, session);
+    if (as === undefined) return { ...session, undo };
     try {
-      await vc.soap.impersonateUser(as, { signal: context.signal });
-      const seen = await seenAnew(context, connection, transport, vc.session.vim?.id);
-      return { vc: seen, adopted: false, undo };
+      await session.vc.soap.impersonateUser(as, { signal: context.signal });
+      const seen = await seenAnew(context, connection, transport, session.vc.session.vim?.id);
+      return { ...seen, stays: false, undo };
     } catch (error) {
       await undo();
       throw error;
@@ -123,7 +141,7 @@ async function openClone(
   const undo = () => endSession(context, { close: () => soap.logout() });
   const id = await spinner.during(`logging in at ${server}`, () => soap.cloneSession(ticket, { signal }));
   try {
-    return { vc: await seenAnew(context, connection, transport, id), adopted: false, undo };
+    return { ...(await seenAnew(context, connection, transport, id)), stays: false, undo };
   } catch (error) {
     await undo();
     throw error;
@@ -136,54 +154,10 @@ async function seenAnew(
   connection: ServerConnection,
   transport: CommandTransport,
   vim: string | undefined,
-): Promise<Server> {
+): Promise<OpenedSession> {
   return openSession(
     context,
     { connection, transport, identity: { kind: "session", ids: { vim } } },
     { open: "both" },
   );
-}
-
-function handOver(
-  { flags }: CommandContext,
-  { session: { vapi, vim, shared } }: Server,
-  server: string,
-  ticket: string | undefined,
-): string {
-  const session: HandedSession = { server, vapi: vapi?.id ?? null, vim: vim?.id ?? null };
-  switch (flags.output) {
-    case "json":
-      return formatJson({
-        server,
-        shared: shared ?? null,
-        vapi: vapi && { id: vapi.id },
-        vim: vim && { id: vim.id },
-        ...(ticket !== undefined && { ticket }),
-      });
-    case "id":
-      return `${requireVapi(session)}\n`;
-    case "env":
-      return Object.entries(sessionVariables(session))
-        .map(([name, value]) => `export ${name}=${value === "" ? "" : shellWord(value)}\n`)
-        .join("");
-    default:
-      return ticket === undefined ? formatSession(session, shared) : `${ticket}\n`;
-  }
-}
-
-function requireVapi({ server, vapi }: HandedSession): string {
-  if (vapi !== null) return vapi;
-  throw new UnsupportedError(`the session at ${server} is of the VIM side alone: it has no vAPI ID`, {
-    worksAt: "vim-soap",
-    hint: "print it by -o json or -o env",
-  });
-}
-
-function formatSession({ vapi, vim, server }: HandedSession, shared: boolean | undefined): string {
-  const sides = shared === undefined ? "" : shared ? "yes" : "no";
-  const rows = [
-    ["vapi", server, vapi ?? "-", sides],
-    ["vim", server, vim ?? "-", sides],
-  ].map((row) => row.map(printable));
-  return formatTable(["SIDE", "SERVER", "SESSION ID", "SHARED"], rows);
 }

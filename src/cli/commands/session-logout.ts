@@ -1,19 +1,24 @@
 import type { VCenter } from "../../index.ts";
 import { VsphereSsoError } from "../../index.ts";
-import type { Command } from "../command.ts";
+import type { Command, CommandContext } from "../command.ts";
 import { EXIT } from "../exit-code.ts";
 import { formatJson } from "../output/json.ts";
-import { withSession } from "../session.ts";
+import { printable } from "../output/text.ts";
+import { connectionTo } from "../reach.ts";
+import { withServer, withSession } from "../session.ts";
 import { shortServer } from "../session-environment.ts";
-import { readNamedSession } from "../session-identity.ts";
+import { environmentSession, namesWho, readNamedSession, whoLogsIn } from "../session-identity.ts";
 
 /** Where vAPI has its sessions, the newer place first. */
 const SESSION_PATHS = ["/api/session", "/rest/com/vmware/cis/session"];
 
-/** Ends a session that was handed over, wherever the server knows it. */
+const SIDES = ["vapi", "vim"] as const;
+
+/** Ends a session that was handed over, wherever the server knows it; or the stored ones of the server. */
 export const logout: Command = {
   async run(context) {
     const { flags, positionals, out, signal } = context;
+    if (await endStored(context, positionals[0])) return EXIT.done;
     await withSession(
       context,
       positionals[0],
@@ -31,6 +36,32 @@ export const logout: Command = {
     return EXIT.done;
   },
 };
+
+/**
+ * Ends the stored sessions of the server, or of the user who is named, where no other session is meant.
+ *
+ * @returns whether there were any.
+ */
+async function endStored(context: CommandContext, word: string | undefined): Promise<boolean> {
+  const { flags, out, spinner } = context;
+  if (flags.id !== undefined) return false;
+  const meansStored = namesWho(context) || flags.persist === true;
+  if (!meansStored && environmentSession(context, word) !== undefined) return false;
+  const connection = connectionTo(context, word);
+  const { logoutStored } = await import("../stored-sessions.ts");
+  const ended = await withServer(context, connection, (transport) =>
+    spinner.during(`logging out of ${connection.server}`, () =>
+      logoutStored(context, connection, transport, whoLogsIn(context, word)),
+    ),
+  );
+  if (ended.length === 0) return false;
+  const sides = SIDES.filter((side) => ended.some((session) => session[side] !== null));
+  const users = ended.map(({ principal }) => principal).sort();
+  if (flags.output === "json")
+    out(formatJson({ server: shortServer(connection.server), ended: sides, users }));
+  else out(users.map((user) => `logged out of ${sides.join(" and ")} as ${printable(user)}\n`).join(""));
+  return true;
+}
 
 async function endAtVim({ soap }: VCenter, signal: AbortSignal): Promise<void> {
   const { sessionManager } = await soap.serviceContent({ signal });

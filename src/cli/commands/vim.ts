@@ -1,14 +1,13 @@
 import { makeCall } from "../call.ts";
 import type { Command } from "../command.ts";
 import { readJsonData } from "../data.ts";
-import { EXIT } from "../exit-code.ts";
 import { UsageError } from "../usage.ts";
 
 const USAGE = "name it as TYPE/MOID/MEMBER: vsso vim ServiceInstance/ServiceInstance/content";
 
 export const command: Command = {
   async run(context) {
-    const { flags, positionals, signal } = context;
+    const { flags, positionals } = context;
     const { type, moId, member } = readTarget(positionals[0] ?? "");
     const method = readMethod(flags.method, member);
     const params = (await readJsonData(context))?.value;
@@ -24,15 +23,14 @@ export const command: Command = {
         'give them by name, as -d \'{"key":"…"}\'',
       );
     }
-    await makeCall(context, {
+    return makeCall(context, {
       label: `${type} ${member}`,
       open: "vim",
       isMeant: ({ pathname }) =>
         pathname.startsWith("/sdk/vim25/") && pathname.endsWith(`/${encodeURIComponent(member)}`),
-      run: async (vc) =>
+      run: async (vc, { signal }) =>
         (await vc.vim.request({ method, type, moId, member, signal, ...(params && { params }) })).value,
     });
-    return EXIT.done;
   },
 };
 

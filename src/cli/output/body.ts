@@ -27,6 +27,28 @@ export function printRaw({ flags, out, columns }: Output, { status, headers, bod
   else out(`${printableLines(body.toString("utf8")).replace(/\n$/, "")}\n`);
 }
 
+/** The lines of a reply of a node as it came, each behind the name of the node; one at least. */
+export function formatNodeReply(
+  { flags, columns }: Pick<Output, "flags" | "columns">,
+  node: string,
+  { status, headers, body }: RawReply,
+): string {
+  const text = body.toString("utf8");
+  const head = flags.include ? formatHead(status, headers) : "";
+  return behindName(node, head + (columns === undefined ? text : printableLines(text)));
+}
+
+/** Lines, each behind the name of a node. */
+export function behindName(node: string, text: string): string {
+  const name = printable(node);
+  return text
+    .replace(/\r?\n$/, "")
+    .split(/\r?\n/)
+    .map((line) => `${name}: ${line}`.trimEnd())
+    .map((line) => `${line}\n`)
+    .join("");
+}
+
 /** Status and headers as HTTP writes them, but that a line ends as lines do here. */
 function formatHead(status: number, headers: RawReply["headers"]): string {
   const lines = [`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}`.trimEnd()];

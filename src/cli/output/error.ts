@@ -36,31 +36,46 @@ function saysTheSame(cause: string, message: string): boolean {
 /** The error for a person, on up to three lines, or as the one JSON line of the contract. */
 export function formatError(error: unknown, json: boolean): string {
   const report = reportOf(error);
-  if (json) return formatJsonLine({ error: report });
-  const lines = [`error[${report.code}]: ${printable(report.message)}`];
+  return json ? formatJsonLine({ error: report }) : formatReport(report, "");
+}
+
+function formatReport(report: ErrorReport, where: string): string {
+  const lines = [`error[${report.code}]: ${printable(`${where}${report.message}`)}`];
   if (report.cause) lines.push(`  cause: ${printable(report.cause)}`);
   if (report.hint) lines.push(`  try: ${printable(report.hint)}`);
   return `${lines.join("\n")}\n`;
 }
 
+/** The error of a node, as its document has it. */
+export function nodeErrorFields(error: unknown): Pick<ErrorReport, "code" | "message" | "hint"> {
+  const { code, message, hint } = reportOf(error);
+  return { code, message, hint };
+}
+
 /**
- * Failures of several servers: each for a person; as JSON still one line, with the code they have in common.
+ * Failures of several servers, or nodes: each for a person; as JSON still one line, with the code they have in common.
+ * Whatever is told of a node begins with its name, for its error may not.
  */
 export function formatFailures(
   failures: readonly { readonly server: string; readonly error: unknown }[],
   json: boolean,
+  what: "servers" | "nodes" = "servers",
 ): string {
   const [first] = failures;
   if (!first) return "";
-  if (!json) return failures.map(({ error }) => formatError(error, false)).join("");
-  if (failures.length === 1) return formatError(first.error, true);
+  if (!json) {
+    return failures
+      .map(({ server, error }) => formatReport(reportOf(error), what === "nodes" ? `${server}: ` : ""))
+      .join("");
+  }
+  if (failures.length === 1 && what === "servers") return formatError(first.error, true);
   const reports = failures.map(({ server, error }) => ({ server, ...reportOf(error) }));
   const codes = new Set(reports.map(({ code }) => code));
   const report: ErrorReport = {
     code: codes.size === 1 ? (reports[0]?.code ?? "") : "SEVERAL_FAILURES",
-    message: `${failures.length} servers failed: ${reports.map((r) => `${r.server}: ${r.message}`).join("; ")}`,
+    message: `${failures.length === 1 ? `1 ${what.slice(0, -1)}` : `${failures.length} ${what}`} failed: ${reports.map((r) => `${r.server}: ${r.message}`).join("; ")}`,
     cause: null,
-    hint: "errors in the result has the code and the hint of each",
+    hint: `${what === "nodes" ? "the result" : "errors in the result"} has the code and the hint of each`,
   };
   return formatJsonLine({ error: report });
 }

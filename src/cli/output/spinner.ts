@@ -8,6 +8,7 @@ export class Spinner {
   readonly #terminal: { readonly isTTY: boolean; write(text: string): unknown };
   /** Columns in use on the current line. */
   #shown = 0;
+  #hushed = 0;
 
   constructor(terminal: { readonly isTTY: boolean; write(text: string): unknown }) {
     this.#terminal = terminal;
@@ -32,6 +33,7 @@ export class Spinner {
     relabel(label);
     let frame = 0;
     const timer = setInterval(() => {
+      if (this.#hushed > 0) return;
       const line = `${FRAMES[frame++ % FRAMES.length]} ${text}`;
       this.#terminal.write(`\r${line.padEnd(this.#shown)}`);
       this.#shown = Math.max(this.#shown, line.length);
@@ -41,6 +43,17 @@ export class Spinner {
     } finally {
       clearInterval(timer);
       this.clear();
+    }
+  }
+
+  /** Runs `work`, which asks a question, with nothing else before the reader's eyes. */
+  async hushed<T>(work: () => Promise<T>): Promise<T> {
+    this.#hushed++;
+    this.clear();
+    try {
+      return await work();
+    } finally {
+      this.#hushed--;
     }
   }
 

@@ -1,0 +1,103 @@
+import { homedir } from "node:os";
+import { join } from "node:path";
+import type { CacheFolders, SessionInfo, SessionSide, VCenter } from "../index.ts";
+import { formatAuthority, parseServer } from "../index.ts";
+import type { CommandContext } from "./command.ts";
+import { environmentCredentials } from "./credentials.ts";
+import type { Environment } from "./environment.ts";
+import { shortServer } from "./session-environment.ts";
+import { nearest, UsageError } from "./usage.ts";
+
+/** Programs whose sessions are files below a folder. */
+export type CacheProgram = "govc" | "terraform";
+
+/** The format of `--format`. @throws UsageError */
+export function formatOf<Format extends string>(
+  { flags }: Pick<CommandContext, "flags">,
+  formats: readonly Format[],
+): Format {
+  const { format } = flags;
+  const known = `one of: ${formats.join(", ")}`;
+  if (format === undefined) throw new UsageError("no format is named", `give --format, ${known}`);
+  const found = formats.find((each) => each === format);
+  if (found !== undefined) return found;
+  const near = nearest(format, formats);
+  throw new UsageError(`there is no format ${format}`, near ? `did you mean ${near}?` : known);
+}
+
+/** Where a program keeps its sessions: what is named, else what the program itself would take. */
+export function cacheFolders(
+  program: CacheProgram,
+  env: Environment,
+  named: string | undefined,
+): CacheFolders {
+  const home = join(env.HOME || homedir(), ".govmomi");
+  // Terraform's provider does not know GOVMOMI_HOME.
+  const base = named ?? ((program === "govc" && env.GOVMOMI_HOME) || home);
+  const folders = { vim: join(base, "sessions"), rest: join(base, "rest_sessions") };
+  if (program === "govc" || named !== undefined) return folders;
+  return {
+    vim: env.VSPHERE_VIM_SESSION_PATH || folders.vim,
+    rest: env.VSPHERE_REST_SESSION_PATH || folders.rest,
+  };
+}
+
+/** The server as a program has it in its own variable, to the letter, for its files are named by that. */
+export function serverText(program: CacheProgram, env: Environment, server: string): string {
+  const written = (program === "govc" ? env.GOVC_URL : env.VSPHERE_SERVER) ?? "";
+  const text = written
+    .trim()
+    .replace(/^https:\/\//i, "")
+    .replace(/[/?#].*$/, "")
+    .replace(/^.*@/, "");
+  return text !== "" && sameServer(text, server) ? text : shortServer(server);
+}
+
+function sameServer(text: string, server: string): boolean {
+  try {
+    return formatAuthority(parseServer(text)) === formatAuthority(parseServer(server));
+  } catch {
+    return false;
+  }
+}
+
+/** Users that a program may name the session's file by: the one of the command line, and those of the environment. */
+export function usersNamed(
+  program: CacheProgram,
+  context: Pick<CommandContext, "flags" | "env">,
+  word: string | undefined,
+): readonly string[] {
+  const { flags, env } = context;
+  if (flags.user !== undefined) return [flags.user];
+  const own = program === "govc" ? env.GOVC_USERNAME : env.VSPHERE_USER;
+  return [...new Set([own, environmentCredentials(context, word).user].flatMap((user) => user || []))];
+}
+
+/** Whose session it is, as each side tells it: asked of the server. */
+export async function usersTold(vc: VCenter, signal: AbortSignal): Promise<readonly string[]> {
+  const sides: Readonly<Record<SessionSide, SessionInfo | null>> = await vc.check({ signal });
+  return [sides.vapi, sides.vim].flatMap((side) => (side ? [principalName(side.user)] : []));
+}
+
+/** `user@domain`, as people write it, for the `DOMAIN\user` of the VIM side. */
+export function principalName(user: string): string {
+  const [, domain, name] = /^([^\\@]+)\\([^\\]+)$/.exec(user) ?? [];
+  return name === undefined ? user : `${name}@${domain}`;
+}
+
+/**
+ * Whether two names are of one user. A domain may be left out, or be the first label of the other: servers tell the
+ * short name of a domain of Active Directory.
+ */
+export function isSameUser(one: string, other: string): boolean {
+  const [a, b] = [partsOf(one), partsOf(other)];
+  if (a.name !== b.name) return false;
+  if (a.domain === "" || b.domain === "" || a.domain === b.domain) return true;
+  return a.domain.startsWith(`${b.domain}.`) || b.domain.startsWith(`${a.domain}.`);
+}
+
+function partsOf(user: string): { readonly name: string; readonly domain: string } {
+  const text = principalName(user).toLowerCase();
+  const at = text.lastIndexOf("@");
+  return at < 0 ? { name: text, domain: "" } : { name: text.slice(0, at), domain: text.slice(at + 1) };
+}
