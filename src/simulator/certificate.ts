@@ -65,6 +65,7 @@ const SIGNATURES: Readonly<Record<string, () => AlgorithmIdentifier>> = {
 export function issueCertificate(request: CertificateRequest): Buffer {
   const algorithm = SIGNATURES[request.issuerKey.asymmetricKeyType ?? ""]?.();
   if (!algorithm) throw new TypeError("authorities have RSA or elliptic keys");
+  const publicKey = publicKeyInfo(request.publicKey);
   const body = new TBSCertificate({
     version: Version.v3,
     serialNumber: serialNumber(),
@@ -72,8 +73,8 @@ export function issueCertificate(request: CertificateRequest): Buffer {
     issuer: name(request.issuer),
     validity: new Validity({ notBefore: request.notBefore, notAfter: request.notAfter }),
     subject: name(request.subject),
-    subjectPublicKeyInfo: publicKeyInfo(request.publicKey),
-    extensions: extensions(request),
+    subjectPublicKeyInfo: publicKey,
+    extensions: extensions(request, publicKey),
   });
   const signed = Buffer.from(AsnConvert.serialize(body));
   const certificate = new Certificate({
@@ -88,8 +89,11 @@ export function issueCertificate(request: CertificateRequest): Buffer {
  * Everything RFC 5280 asks for, since strict verifiers (Python 3.13 by default) refuse a chain without it: key
  * identifiers on both sides, critical basic constraints and key usage.
  */
-function extensions({ purpose, publicKey, issuerKey }: CertificateRequest): Extensions {
-  const subjectId = new SubjectKeyIdentifier(keyIdentifier(publicKey));
+function extensions(
+  { purpose, publicKey, issuerKey }: CertificateRequest,
+  info: SubjectPublicKeyInfo,
+): Extensions {
+  const subjectId = new SubjectKeyIdentifier(keyIdentifier(info));
   if (purpose === "authority") {
     return new Extensions([
       extension(id_ce_basicConstraints, true, new BasicConstraints({ cA: true, pathLenConstraint: 0 })),
@@ -97,7 +101,7 @@ function extensions({ purpose, publicKey, issuerKey }: CertificateRequest): Exte
       extension(id_ce_subjectKeyIdentifier, false, subjectId),
     ]);
   }
-  const issuerId = new KeyIdentifier(keyIdentifier(createPublicKey(issuerKey)));
+  const issuerId = new KeyIdentifier(keyIdentifier(publicKeyInfo(createPublicKey(issuerKey))));
   const encrypts = publicKey.asymmetricKeyType === "rsa" ? KeyUsageFlags.keyEncipherment : 0;
   const usage = KeyUsageFlags.digitalSignature | encrypts;
   const server =
@@ -144,8 +148,8 @@ function publicKeyInfo(key: KeyObject): SubjectPublicKeyInfo {
 }
 
 /** SHA-1 of the key bits, the first method of RFC 5280, 4.2.1.2: a name, not a protection. */
-function keyIdentifier(key: KeyObject): ArrayBuffer {
-  const bits = Buffer.from(publicKeyInfo(key).subjectPublicKey);
+function keyIdentifier({ subjectPublicKey }: SubjectPublicKeyInfo): ArrayBuffer {
+  const bits = Buffer.from(subjectPublicKey);
   return bytes(createHash("sha1").update(bits).digest());
 }
 

@@ -17,8 +17,7 @@ export interface SimulatedNode {
   readonly instanceUuid: string;
   readonly siteId: string;
   readonly port: number;
-  readonly trust: string;
-  readonly oldTrust: string;
+  readonly certificates: Pick<NodeCertificates, "trust" | "oldTrust">;
   /** Service IDs, in the order of `SERVICES`. */
   readonly serviceIds: readonly string[];
 }
@@ -85,8 +84,7 @@ export function createNode(number: number, port: number, certificates: NodeCerti
     instanceUuid,
     siteId,
     port,
-    trust: certificates.trust,
-    oldTrust: certificates.oldTrust,
+    certificates,
     serviceIds: SERVICES.map((service) => {
       if (service.service === "vcenter") return instanceUuid;
       if (service.id === "site") return `${siteId}:${randomUUID()}`;
@@ -134,7 +132,8 @@ function registration(
   group: SimulatedGroup,
   faults: SimulatorFaults,
 ): Registration {
-  const trust = faults.staleSslTrust?.includes(node.number) ? node.oldTrust : node.trust;
+  const { certificates } = node;
+  const trust = faults.staleSslTrust?.includes(node.number) ? certificates.oldTrust : certificates.trust;
   const authority = faults.unresolvableUrls?.includes(node.number)
     ? `${node.instanceName}:443`
     : `127.0.0.1:${node.port}`;

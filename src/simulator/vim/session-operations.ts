@@ -45,7 +45,9 @@ export const SESSION_OPERATIONS: Operations = {
   }),
   AcquireCloneTicket: operation("System.View", [], (_args, call) => {
     const { view } = call;
-    const digest = createHash("sha1").update(Buffer.from(view.node.trust, "base64")).digest("hex");
+    const digest = createHash("sha1")
+      .update(Buffer.from(view.node.certificates.trust, "base64"))
+      .digest("hex");
     const thumbprint = (digest.toUpperCase().match(/../g) ?? []).join("-");
     return text(view.vim.issueTicket(sessionOf(call), thumbprint));
   }),
