@@ -43,6 +43,8 @@ console.log(formatVerify(await benchVerify()));
 console.log(formatExchanges(await countExchanges()));
 console.log(formatLogins(await countLogins()));
 console.log(formatGet(await benchGet()));
-console.log(formatBroker(await benchBroker()));
-console.log(formatBroker(await benchRuns()));
+for (const delayMs of [0, 50]) {
+  console.log(formatBroker(await benchBroker({ delayMs })));
+  console.log(formatBroker(await benchRuns({ delayMs })));
+}
 console.log(formatLinked(await benchLinked()));
