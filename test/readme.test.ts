@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { COMMANDS } from "../src/cli/commands.ts";
 import { OPTIONS } from "../src/cli/options.ts";
-import { LookupService, SecurityTokenService, VCenter, verifyAssertion } from "../src/index.ts";
+import { LinkedGroup, LookupService, SecurityTokenService, VCenter, verifyAssertion } from "../src/index.ts";
 import { type Simulator, startSimulator } from "../src/simulator/index.ts";
 
 const README = readFileSync(fileURLToPath(new URL("../README.md", import.meta.url)), "utf8");
@@ -103,6 +103,21 @@ describe("the library example", () => {
     const { username, password } = simulator.users[0]!;
     await run(VCenter, username, password, { log: (...words: unknown[]) => printed.push(words) });
     expect(printed).toEqual([[expect.any(Number), "VSPHERE.LOCAL\\Administrator", true]]);
+  });
+
+  test("of linked vCenters asks all of them, and leaves no session", async () => {
+    const example = blocks("ts").find((block) => block.includes("LinkedGroup"))!;
+    const printed: unknown[][] = [];
+    const body = example
+      .replace(/^import .*$/m, "")
+      .replace("vc01.corp.example", simulator.servers[0]!.url)
+      .replace("corp-ca.pem", simulator.caFile);
+    const names = ["LinkedGroup", "username", "password", "console"];
+    const run = new Function(...names, `return (async () => {${body}})()`);
+    const { username, password } = simulator.users[0]!;
+    await run(LinkedGroup, username, password, { log: (...words: unknown[]) => printed.push(words) });
+    expect(printed).toEqual(simulator.servers.map((s) => [s.instanceName, expect.any(Number)]));
+    expect(simulator.sessions).toEqual([]);
   });
 
   test("of the simulator starts one that answers", async () => {
