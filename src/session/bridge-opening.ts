@@ -168,7 +168,7 @@ export class SessionOpener {
       this.refusals.check(side);
       const publish = this.#sides[side].event(operation, principal.user);
       try {
-        given = await principal.obtain(this.#work.closing);
+        given = await this.#obtain(principal);
         this.#work.requireOpen();
         const made = await this.#sides[side].login(given);
         publish();
@@ -199,6 +199,24 @@ export class SessionOpener {
     // Nobody comes back for it.
     if (late !== undefined) await this.#work.within(late, (signal) => this.#held.endAt(side, signal));
     this.#work.requireOpen();
+  }
+
+  /**
+   * What a door is given. Where a token had to be asked for, the server has mostly told meanwhile what it is: that
+   * answer is waited for, so that the login has its connection and no handshake of its own.
+   */
+  async #obtain(principal: Principal): Promise<DoorCredential> {
+    let waited = false;
+    const turn = setImmediate(() => {
+      waited = true;
+    });
+    try {
+      const given = await principal.obtain(this.#work.closing);
+      if (waited) await this.#facts?.catch(() => undefined);
+      return given;
+    } finally {
+      clearImmediate(turn);
+    }
   }
 
   #request(side: SessionSide, stale: string | undefined, login: () => Promise<string>): PoolRequest {
