@@ -24,13 +24,13 @@ export function findObject(ref: MoRef, looker: Looker): ManagedObject | undefine
 function lookUp(id: string, looker: Looker): ManagedObject | undefined {
   const { view, session } = looker;
   if (id === "ServiceInstance") return serviceInstance(view);
-  const entity = entities(view.inventory).get(id);
-  if (entity) return entity;
   const service = serviceObjects(view.group.release).find(({ value }) => value === id);
   if (service) {
     const properties = service.type === "SessionManager" ? sessionManager(looker) : {};
     return managed(service, [], properties);
   }
+  const entity = entities(view.inventory).get(id);
+  if (entity) return entity;
   const own = view.vim.find(id, session);
   if (!own) return undefined;
   return own.kind === "view" ? shown(own, view.inventory) : managed(own.ref, [], {});
