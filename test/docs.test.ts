@@ -2,7 +2,9 @@ import { readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { inspect } from "node:util";
+import ts from "typescript";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { COMMANDS } from "../src/cli/commands.ts";
 import { OPTIONS } from "../src/cli/options.ts";
@@ -100,6 +102,37 @@ describe.each(pages)("docs/$name", ({ text, ways }) => {
     const flags = [...text.matchAll(/(?<![\w-])--([a-z][a-z-]+)/g)].map((match) => match[1]!);
     expect(flags.filter((flag) => !(flag in OPTIONS))).toEqual([]);
   });
+});
+
+describe("docs/linked.md", () => {
+  test("has examples that compile under strict", () => {
+    // What the examples are given above.
+    const given = ["server", "otherServer", "username", "password", "otherUsername", "otherPassword"].map(
+      (name) => `declare const ${name}: string;`,
+    );
+    const start = `${given.join(" ")} declare const trust: { readonly ca: string };\n`;
+    const root = fileURLToPath(new URL("..", import.meta.url));
+    const files = new Map(
+      examplesOf(readPage("linked.md")).map(({ code }, index) => [
+        join(root, "test", `linked-example-${index}.ts`),
+        `${start}${code.replace('"vsphere-sso"', '"../src/index.ts"')}`,
+      ]),
+    );
+    const { config } = ts.readConfigFile(join(root, "tsconfig.json"), ts.sys.readFile) as {
+      config: { compilerOptions: object };
+    };
+    const { options } = ts.convertCompilerOptionsFromJson(config.compilerOptions, root);
+    const host = ts.createCompilerHost(options);
+    const { readFile, fileExists } = host;
+    host.readFile = (path) => files.get(path) ?? readFile(path);
+    host.fileExists = (path) => files.has(path) || fileExists(path);
+    const program = ts.createProgram([...files.keys()], options, host);
+    const found = [...files.keys()].flatMap((path) => {
+      const file = program.getSourceFile(path);
+      return [...program.getSyntacticDiagnostics(file), ...program.getSemanticDiagnostics(file)];
+    });
+    expect(found.map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, "\n"))).toEqual([]);
+  }, 120_000);
 });
 
 describe("docs/sessions.md", () => {

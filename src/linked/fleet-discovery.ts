@@ -1,13 +1,19 @@
-import { InvalidArgumentError, VsphereSsoError } from "../errors.ts";
+import { InvalidArgumentError, TimeoutError, VsphereSsoError } from "../errors.ts";
 import { LookupService } from "../lookup/client.ts";
 import { DiscoveryFailure } from "../lookup/discover.ts";
 import { groupViews, uniteRegistrations } from "../lookup/registration.ts";
 import type { LinkedTopology } from "../lookup/topology.ts";
 import { adaptedTopology, addAssumed, type View } from "../lookup/views.ts";
-import { sameCredential } from "../session/principal.ts";
+import { formatAuthority, parseServer } from "../net/authority.ts";
+import { isSameCredential } from "../session/same-credential.ts";
+import { abortedBy } from "../session/wait.ts";
 import { requireNodes } from "./group.ts";
+import { limited } from "./limited.ts";
 import type { GroupTransport, LinkedGroupOptions } from "./options.ts";
 import { GROUP_FILTERS, trimRegistrations } from "./trim.ts";
+
+/** Milliseconds in which a server has to tell its group where no other time is given. */
+const DISCOVERY_MS = 30_000;
 
 /** A server that was named, and how its group is reached. */
 export interface Source {
@@ -33,6 +39,13 @@ interface Assumed {
   readonly lookup: LookupService;
 }
 
+interface DiscoveryLimits {
+  readonly concurrency: number;
+  /** Milliseconds for one server. */
+  readonly nodeTimeoutMs: number | undefined;
+  readonly signal: AbortSignal | undefined;
+}
+
 /**
  * Asks the servers for their groups, some at a time; of servers of one group the first counts.
  *
@@ -40,14 +53,24 @@ interface Assumed {
  */
 export async function findGroups(
   sources: readonly Source[],
-  { concurrency, signal }: { readonly concurrency: number; readonly signal?: AbortSignal | undefined },
+  { concurrency, nodeTimeoutMs = DISCOVERY_MS, signal }: DiscoveryLimits,
 ): Promise<{ readonly groups: readonly FoundGroup[]; readonly errors: readonly DiscoveryFailure[] }> {
   const errors: DiscoveryFailure[] = [];
   const fail = (server: string, error: unknown): undefined => {
-    if (signal?.aborted || !(error instanceof VsphereSsoError)) throw error;
+    if (signal?.aborted) throw abortedBy(signal);
+    if (!(error instanceof VsphereSsoError)) throw error;
     errors.push(new DiscoveryFailure(server, error));
     return undefined;
   };
+  const inTime = <T>(server: string, work: (own: AbortSignal) => Promise<T>): Promise<T> =>
+    limited(
+      {
+        ms: nodeTimeoutMs,
+        late: (ms) => overdue(server, ms),
+        stop: { signal, reason: () => abortedBy(signal) },
+      },
+      work,
+    );
   const answers = await inTurns(
     sources,
     concurrency,
@@ -55,7 +78,7 @@ export async function findGroups(
       const { server, options, transport } = source;
       try {
         const lookup = new LookupService(server, { ...options, transport });
-        const view = await lookup.view({ signal, filters: GROUP_FILTERS });
+        const view = await inTime(server, (own) => lookup.view({ signal: own, filters: GROUP_FILTERS }));
         if ("nodes" in view) return { topology: view, source, lookup };
         return { registrations: trimRegistrations(view), source, lookup };
       } catch (error) {
@@ -77,7 +100,9 @@ export async function findGroups(
       try {
         const lookups = group.map(({ lookup }) => lookup);
         const registrations = uniteRegistrations(group.map((view) => view.registrations));
-        const topology = await adaptedTopology(lookups, registrations, { signal });
+        const topology = await inTime(first.source.server, (own) =>
+          adaptedTopology(lookups, registrations, { signal: own }),
+        );
         requireNodes(topology);
         return { topology, source: first.source, lookup: first.lookup };
       } catch (error) {
@@ -103,18 +128,19 @@ function withAssumed(found: readonly FoundGroup[], assumed: readonly Assumed[]):
 
 /** What is wrong where two servers of one group are to be logged in to by different credentials. */
 function contradiction(first: Source, other: Source): InvalidArgumentError | undefined {
-  const [one, two] = [first, other].map(({ options }) => ({
-    user: undefined,
-    credential: options.credential,
-    obtain: () => Promise.reject(new Error("not asked for")),
-    refused: () => undefined,
-    reset: () => undefined,
-  }));
-  if (one === undefined || two === undefined || sameCredential(one, two)) return undefined;
+  if (isSameCredential(first.options.credential, other.options.credential)) return undefined;
   return new InvalidArgumentError(
     `${first.server} and ${other.server} are of one linked group, and were given different credentials; that of ${first.server} is used`,
     { hint: "give one credential for each SSO domain" },
   );
+}
+
+function overdue(server: string, ms: number): TimeoutError {
+  return new TimeoutError(`${server} did not tell its group within ${ms} ms`, {
+    host: formatAuthority(parseServer(server)),
+    phase: "total",
+    hint: "allow more time by nodeTimeoutMs, or look whether the server answers at all",
+  });
 }
 
 /** The answers in the order of the items, some asked for at a time. */

@@ -3,6 +3,7 @@ import type { DiscoveryFailure } from "../lookup/discover.ts";
 import { formatAuthority, parseServer } from "../net/authority.ts";
 import { Transport } from "../net/transport.ts";
 import { requirePrincipalName } from "../session/broker/identity.ts";
+import { isSameCredential, sameValue } from "../session/same-credential.ts";
 import { abortedBy } from "../session/wait.ts";
 import { findGroups, type Source } from "./fleet-discovery.ts";
 import { LinkedGroup } from "./group.ts";
@@ -55,16 +56,17 @@ export class Fleet extends NodeSet {
   }
 
   /**
-   * Asks each server for its group. A server that cannot be asked is in `errors` and hinders no other. Servers of one
-   * group make one group, by the options of the first of them; another that was given a different credential is in
-   * `errors`. With `connect: "all"` every node is logged in to, and those where that fails have their `error`.
+   * Asks each server for its group. A server that cannot be asked, or not within `nodeTimeoutMs` (30 seconds unless
+   * given), is in `errors` and hinders no other. Servers of one group make one group, by the options of the first of
+   * them; another that was given a different credential is in `errors`. With `connect: "all"` every node is logged in to, and those where that fails have their `error`.
    *
    * @param members each a server, or a server with options of its own.
-   * @throws InvalidArgumentError before anything is sent; AbortedError.
+   * @throws InvalidArgumentError before anything is sent, also for a server that is named twice with different options;
+   *   AbortedError.
    */
   static async connect(members: readonly (string | FleetMember)[], options: FleetOptions): Promise<Fleet> {
     checkShared(options);
-    const { concurrency } = checkLimits(options, "fleet");
+    const { concurrency, nodeTimeoutMs } = checkLimits(options, "fleet");
     const { createTransport = (all) => new Transport(all), signal } = options;
     const plans = planMembers(members, options);
     for (const { options: own } of plans) {
@@ -85,7 +87,7 @@ export class Fleet extends NodeSet {
         return transport;
       };
       const sources: Source[] = plans.map((plan) => ({ ...plan, transport: transportOf(plan) }));
-      const { groups, errors } = await findGroups(sources, { concurrency, signal });
+      const { groups, errors } = await findGroups(sources, { concurrency, nodeTimeoutMs, signal });
       let users = groups.length;
       const leave = async (): Promise<void> => {
         if (--users === 0) await release();
@@ -127,10 +129,12 @@ function planMembers(
   members: readonly (string | FleetMember)[],
   shared: FleetOptions,
 ): readonly MemberPlan[] {
-  if (members.length === 0) throw new InvalidArgumentError("No server of the fleet is named");
+  if (!Array.isArray(members) || members.length === 0) {
+    throw new InvalidArgumentError("No server of the fleet is named", { hint: "give an array of servers" });
+  }
   const plans = new Map<string, MemberPlan>();
   for (const member of members) {
-    const { server, ...own } = typeof member === "string" ? { server: member } : member;
+    const { server, ...own } = asMember(member);
     const authority = formatAuthority(parseServer(server));
     const options = { ...shared, ...defined(own) };
     if (options.credential === undefined) {
@@ -145,12 +149,47 @@ function planMembers(
     };
     checkCredential(options.credential);
     const first = plans.get(authority);
-    if (first && first.options.credential !== plan.options.credential) {
-      throw new InvalidArgumentError(`${server} is named twice, with different credentials`);
-    }
-    if (!first) plans.set(authority, plan);
+    if (first) requireSame(first, plan);
+    else plans.set(authority, plan);
   }
   return [...plans.values()];
+}
+
+function asMember(member: string | FleetMember): FleetMember {
+  const named = typeof member === "string" ? { server: member } : member;
+  if (typeof named?.server === "string") return named;
+  throw new InvalidArgumentError("A member of the fleet is neither a server nor { server, … }");
+}
+
+/** What a member may say itself beside its credential. */
+const OF_MEMBER: Readonly<Record<Exclude<keyof FleetMember, "server" | "credential">, true>> = {
+  tokenRequest: true,
+  holderOfKey: true,
+  principal: true,
+  lookupUrl: true,
+  rewrite: true,
+  ssoDomain: true,
+  sts: true,
+  trust: true,
+  clientCertificate: true,
+  clockOffsetMs: true,
+};
+
+/** @throws InvalidArgumentError where a server that is named twice was given different options. */
+function requireSame(first: MemberPlan, { server, options }: MemberPlan): void {
+  const different = [
+    ...(isSameCredential(first.options.credential, options.credential) ? [] : ["credential"]),
+    ...Object.keys(OF_MEMBER).filter(
+      (name) => !sameValue(Reflect.get(first.options, name), Reflect.get(options, name)),
+    ),
+  ];
+  if (different.length === 0) return;
+  throw new InvalidArgumentError(
+    `${server} is named twice, with different options: ${different.join(", ")}`,
+    {
+      hint: "name each server once",
+    },
+  );
 }
 
 /** What is undefined does not take the place of what is. */

@@ -1,9 +1,9 @@
 import { InvalidArgumentError } from "../errors.ts";
 import { principalOf, type SessionCredential } from "../session/principal.ts";
 import type { SecurityTokenService } from "../sts/client.ts";
-import { isCredentialRefusal } from "../sts/credential-refusal.ts";
 import { TokenSource } from "../sts/token-source.ts";
-import type { GroupLogin } from "./options.ts";
+import type { GroupLogin, NodeLimits } from "./options.ts";
+import { PasswordGate } from "./password-gate.ts";
 
 /**
  * Looks at a credential before anything is sent.
@@ -18,38 +18,30 @@ export function checkCredential(credential: SessionCredential | undefined): void
   });
 }
 
-/** The credential of a group: what its nodes are given, and what was refused. */
+/** The credential of a group: what its nodes are given. */
 export class GroupCredential {
   readonly #login: GroupLogin;
   readonly #sts: () => Promise<SecurityTokenService>;
   /** Whether the Security Token Service is asked for a token. */
   readonly traded: boolean;
+  /** Of a password that is shown to the nodes themselves. A token source remembers its refusals itself. */
+  readonly gate: PasswordGate | undefined;
   #source: Promise<TokenSource> | undefined;
-  #refusal: { readonly error: unknown } | undefined;
 
-  constructor(login: GroupLogin, sts: () => Promise<SecurityTokenService>) {
+  constructor(login: GroupLogin & NodeLimits, sts: () => Promise<SecurityTokenService>) {
     const { credential, tokenRequest } = login;
     this.#login = login;
     this.#sts = sts;
-    this.traded = isTraded(credential) && !("password" in credential && tokenRequest === false);
+    const isShown = "password" in credential && tokenRequest === false;
+    this.traded = isTraded(credential) && !isShown;
+    this.gate = isShown ? new PasswordGate(login) : undefined;
   }
 
   /** What a node is given. One token source for all of them, so that one token is asked for. */
   async obtain(): Promise<SessionCredential> {
-    if (this.#refusal) throw this.#refusal.error;
     if (!this.traded) return this.#login.credential;
     this.#source ??= this.#makeSource();
     return this.#source;
-  }
-
-  /**
-   * To be told why a node could not be logged in to: a password that one node refused, all of the SSO domain refuse. A
-   * token source remembers its refusals itself.
-   */
-  failed(error: unknown): void {
-    if (!this.traded && "password" in this.#login.credential && isCredentialRefusal(error)) {
-      this.#refusal = { error };
-    }
   }
 
   async #makeSource(): Promise<TokenSource> {

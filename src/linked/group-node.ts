@@ -1,5 +1,5 @@
 import { inspect } from "node:util";
-import { AbortedError, EndpointNotFoundError } from "../errors.ts";
+import { AbortedError, EndpointNotFoundError, TimeoutError } from "../errors.ts";
 import { compareNodes, type LookupNode } from "../lookup/node.ts";
 import type { VCenter } from "../session/vcenter.ts";
 import { waitFor } from "../session/wait.ts";
@@ -47,7 +47,7 @@ export class GroupNode {
     const { registered } = parts;
     this.#parts = parts;
     // Services are not missing that were not asked for.
-    const warnings = registered.warnings.filter(({ code }) => code !== "SERVICE_MISSING");
+    const warnings = () => registered.warnings.filter(({ code }) => code !== "SERVICE_MISSING");
     this.registered = registered.endpoints.some(({ assumed }) => assumed)
       ? registered
       : registered.with({ warnings });
@@ -64,45 +64,61 @@ export class GroupNode {
 
   /** Whether there is a session. */
   get connected(): boolean {
-    return this.#held !== undefined;
+    return this.#held !== undefined && !this.#held.vc.closed;
   }
 
-  /** Why the last attempt to log in failed; null where it did not, and before the first. */
+  /**
+   * Why the last attempt to log in failed, that it took longer than `nodeTimeoutMs` included; null where it did not,
+   * where it was aborted, and before the first.
+   */
   get error(): Error | null {
     return this.#error ?? null;
   }
 
   /**
-   * The vCenter, logged in to: by the first who asks, for all. It is ended by `disconnect` and with the group, not by
-   * its users. The signal ends the waiting; a login that nobody waits for any more is undone.
+   * The vCenter, logged in to: by the first who asks, for all. It is ended by `disconnect` and with the group; where one
+   * of its users has closed it, who asks next logs in anew. The signal ends the waiting; a login that nobody waits for
+   * any more is undone.
    *
    * @throws as `VCenter.connect`; TrustError for this node's certificate; EndpointNotFoundError where no usable URL of
-   *   its vCenter endpoint is registered; AbortedError when the signal fires or the group is closed.
+   *   its vCenter endpoint is registered; AbortedError when the signal fires, and on `disconnect` and `close`.
    */
   async connect(options: { readonly signal?: AbortSignal | undefined } = {}): Promise<VCenter> {
     const { signal } = options;
     if (this.#closed) throw closedError();
-    if (this.#held) return this.#held.vc;
+    if (this.#held && !this.#held.vc.closed) return this.#held.vc;
+    if (this.#held) this.#keepUntilDone(this.#held.end());
+    this.#held = undefined;
     this.#flight ??= this.#depart();
     const flight = this.#flight;
     flight.waiting++;
     try {
-      return (await waitFor(flight.result, [signal])).vc;
+      return (await waitFor(flight.result, [signal, flight.abort.signal])).vc;
     } finally {
       flight.waiting--;
-      if (flight.waiting === 0 && this.#flight === flight) this.#leave(flight, signal?.reason);
+      if (flight.waiting === 0 && this.#flight === flight) {
+        const reason: unknown = signal?.reason;
+        // The node's time is over: the login failed. Any other reason is the caller's.
+        if (reason instanceof TimeoutError) this.#error = reason;
+        this.#leave(flight, reason);
+      }
     }
   }
 
   /**
-   * Ends the session, where there is one; the next `connect` logs in anew.
+   * Ends the session, where there is one, and gives up a login under way; the next `connect` logs in anew.
    *
    * @throws what the logout threw.
    */
   async disconnect(): Promise<void> {
+    if (this.#flight) this.#leave(this.#flight, new AbortedError(`${this.instanceName} was disconnected`));
     const held = this.#held;
     this.#held = undefined;
-    await held?.end();
+    try {
+      await held?.end();
+    } finally {
+      await Promise.all(this.#leaving);
+    }
   }
 
   /**
@@ -134,8 +150,12 @@ export class GroupNode {
     flight.result.then(
       (held) => {
         // Where all had left before, nobody has been told of it.
-        if (this.#flight === flight && !this.#closed) this.#held = held;
-        else this.#keepUntilDone(held.end());
+        if (this.#flight === flight && !this.#closed) {
+          this.#held = held;
+          this.#error = undefined;
+        } else {
+          this.#keepUntilDone(held.end());
+        }
         land();
       },
       (error: unknown) => {
@@ -149,9 +169,7 @@ export class GroupNode {
   async #open(signal: AbortSignal): Promise<HeldSession> {
     const { transport, open } = this.#parts;
     if (transport.authority === undefined) throw this.#withoutEndpoint();
-    const held = await open(transport.authority, transport, signal);
-    this.#error = undefined;
-    return held;
+    return open(transport.authority, transport, signal);
   }
 
   /** Gives up a login; whoever comes next begins anew. */

@@ -1,6 +1,7 @@
-import { AbortedError, TimeoutError } from "../errors.ts";
-import { abortable, onAbort } from "../net/deadline.ts";
+import { AbortedError, TimeoutError, VsphereSsoError } from "../errors.ts";
+import { onAbort } from "../net/deadline.ts";
 import type { GroupNode } from "./group-node.ts";
+import { limited } from "./limited.ts";
 import type { NodeResult } from "./result.ts";
 
 export interface RunPlan<T> {
@@ -16,15 +17,22 @@ export interface RunPlan<T> {
 /**
  * Work at several nodes that is under way. Awaited, it gives the results of all nodes in their order; iterated over,
  * each as soon as it is there. A node that fails has its error in its result. Leaving the loop early stops the rest.
+ *
+ * What a loop has given is not kept, so that a loop over many large results needs no memory for all of them: awaited
+ * after a loop, a run gives what is left. Awaited before (`then` was called), it keeps and gives everything to all.
  */
 export class GroupRun<T> implements PromiseLike<readonly NodeResult<T>[]>, AsyncIterable<NodeResult<T>> {
   readonly #plan: RunPlan<T>;
   readonly #stop = new AbortController();
-  readonly #done: Promise<readonly NodeResult<T>[]>;
+  readonly #done: Promise<void>;
   /** As they came. */
-  readonly #finished: NodeResult<T>[] = [];
+  readonly #order: GroupNode[] = [];
+  readonly #finished = new Set<GroupNode>();
+  /** Those that are kept. */
   readonly #results = new Map<GroupNode, NodeResult<T>>();
   #nodes: readonly GroupNode[] = [];
+  /** Whether what was given is kept. */
+  #awaited = false;
   #over = false;
   /** Settled, and replaced, whenever there is news. */
   #news = deferred();
@@ -45,35 +53,51 @@ export class GroupRun<T> implements PromiseLike<readonly NodeResult<T>[]>, Async
     onfulfilled?: ((results: readonly NodeResult<T>[]) => A | PromiseLike<A>) | null,
     onrejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
   ): Promise<A | B> {
-    return this.#done.then(onfulfilled, onrejected);
+    this.#awaited = true;
+    return this.#done
+      .then(() => this.#nodes.flatMap((node) => this.#results.get(node) ?? []))
+      .then(onfulfilled, onrejected);
+  }
+
+  /** As that of a promise of all results. */
+  catch<B = never>(
+    onrejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
+  ): Promise<readonly NodeResult<T>[] | B> {
+    return this.then(undefined, onrejected);
+  }
+
+  /** As that of a promise of all results. */
+  finally(onfinally?: (() => void) | null): Promise<readonly NodeResult<T>[]> {
+    return this.then().finally(onfinally);
   }
 
   [Symbol.asyncIterator](): AsyncIterator<NodeResult<T>> {
-    return this.#iterate((given) => this.#finished[given]);
+    return this.#iterate((place) => this.#order[place]);
   }
 
   /** The results in the order of the nodes, each as soon as it and those before are there. */
   inOrder(): AsyncIterable<NodeResult<T>> {
-    const nextOf = (given: number): NodeResult<T> | undefined => {
-      const node = this.#nodes[given];
-      return node && this.#results.get(node);
+    const nodeAt = (place: number): GroupNode | undefined => {
+      const node = this.#nodes[place];
+      return node && this.#finished.has(node) ? node : undefined;
     };
-    return { [Symbol.asyncIterator]: () => this.#iterate(nextOf) };
+    return { [Symbol.asyncIterator]: () => this.#iterate(nodeAt) };
   }
 
-  async *#iterate(next: (given: number) => NodeResult<T> | undefined): AsyncGenerator<NodeResult<T>> {
-    let given = 0;
+  /** @param nodeAt the node whose result has a place, where it is there. */
+  async *#iterate(nodeAt: (place: number) => GroupNode | undefined): AsyncGenerator<NodeResult<T>> {
+    let place = 0;
     try {
       for (;;) {
         const { promise } = this.#news;
-        const result = next(given);
-        if (result !== undefined) {
-          given++;
-          yield result;
-        } else if (given > 0 && given === this.#nodes.length) {
+        const node = nodeAt(place);
+        if (node !== undefined) {
+          place++;
+          yield* this.#take(node);
+        } else if (place > 0 && place === this.#nodes.length) {
           return;
         } else if (await this.#isOver(promise)) {
-          if (next(given) === undefined) return;
+          if (nodeAt(place) === undefined) return;
         }
       }
     } finally {
@@ -82,13 +106,20 @@ export class GroupRun<T> implements PromiseLike<readonly NodeResult<T>[]>, Async
     }
   }
 
+  /** The result of a node, unless another loop had it. */
+  #take(node: GroupNode): readonly NodeResult<T>[] {
+    const result = this.#results.get(node);
+    if (!this.#awaited) this.#results.delete(node);
+    return result === undefined ? [] : [result];
+  }
+
   /** Waits for news; true where there will be none any more. */
   async #isOver(news: Promise<void>): Promise<boolean> {
     const over = this.#done.then(() => true);
     return Promise.race([over, news.then(() => false)]);
   }
 
-  async #run(): Promise<readonly NodeResult<T>[]> {
+  async #run(): Promise<void> {
     const { signals, concurrency } = this.#plan;
     const stop = (signal: AbortSignal | undefined): void => this.#stop.abort(stopped(signal));
     const releases = signals.map((signal) => onAbort(signal, () => stop(signal)));
@@ -100,14 +131,14 @@ export class GroupRun<T> implements PromiseLike<readonly NodeResult<T>[]>, Async
         for (const node of queue) this.#finish(await this.#at(node));
       };
       await Promise.all(Array.from({ length: Math.min(concurrency, nodes.length) }, worker));
-      return nodes.flatMap((node) => this.#results.get(node) ?? []);
     } finally {
       for (const release of releases) release();
     }
   }
 
   #finish(result: NodeResult<T>): void {
-    this.#finished.push(result);
+    this.#order.push(result.node);
+    this.#finished.add(result.node);
     this.#results.set(result.node, result);
     const { resolve } = this.#news;
     this.#news = deferred();
@@ -120,27 +151,17 @@ export class GroupRun<T> implements PromiseLike<readonly NodeResult<T>[]>, Async
       return { node, nodeId, instanceName, ok: true, value: await this.#limited(node) };
     } catch (thrown) {
       const error = thrown instanceof Error ? thrown : new Error(String(thrown), { cause: thrown });
-      return { node, nodeId, instanceName, ok: false, error };
+      const code = error instanceof VsphereSsoError ? error.code : "UNKNOWN";
+      return { node, nodeId, instanceName, ok: false, error, code };
     }
   }
 
   /** The node's own time is over for that node alone, also where `work` does not look at its signal. */
-  async #limited(node: GroupNode): Promise<T> {
+  #limited(node: GroupNode): Promise<T> {
     const { work, nodeTimeoutMs } = this.#plan;
-    const own = new AbortController();
-    const { signal } = own;
-    const release = onAbort(this.#stop.signal, () => own.abort(this.#stop.signal.reason));
-    const timer =
-      nodeTimeoutMs === undefined
-        ? undefined
-        : setTimeout(() => own.abort(overdue(node, nodeTimeoutMs)), nodeTimeoutMs);
-    try {
-      signal.throwIfAborted();
-      return await abortable(work(node, signal), signal);
-    } finally {
-      clearTimeout(timer);
-      release();
-    }
+    const { signal } = this.#stop;
+    const stop = { signal, reason: () => signal.reason };
+    return limited({ ms: nodeTimeoutMs, late: (ms) => overdue(node, ms), stop }, (own) => work(node, own));
   }
 }
 

@@ -81,8 +81,8 @@ export class LinkedGroup extends NodeSet {
    *   where no vCenter is registered; AbortedError; every error of the transport.
    */
   static async connect(server: string, options: LinkedGroupOptions): Promise<LinkedGroup> {
-    const { createTransport = (all) => new Transport(all), signal } = options;
     checkShared(options);
+    const { createTransport = (all) => new Transport(all), signal } = options;
     checkCredential(options.credential);
     if (options.broker) await requirePrincipalName(options.credential, options.principal);
     checkLimits(options, "group");

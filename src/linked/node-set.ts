@@ -1,3 +1,4 @@
+import { InvalidArgumentError } from "../errors.ts";
 import { matchNode } from "../lookup/match.ts";
 import type { LookupNode } from "../lookup/node.ts";
 import type { VCenter } from "../session/vcenter.ts";
@@ -44,6 +45,7 @@ export abstract class NodeSet implements AsyncDisposable {
    * @throws NodeMatchError when no node or several answer to it, with the candidates.
    */
   async node(match: string): Promise<GroupNode> {
+    if (!isText(match)) throw new InvalidArgumentError("The node must be named by a text");
     const nodes = this.#byRegistered();
     return nodeOf(nodes, await matchNode([...nodes.keys()], match));
   }
@@ -57,6 +59,8 @@ export abstract class NodeSet implements AsyncDisposable {
    * @throws InvalidArgumentError at once; when awaited, NodeMatchError for a node that there is not.
    */
   each<T>(work: NodeWork<T>, options: RunOptions = {}): GroupRun<T> {
+    if (typeof work !== "function")
+      throw new InvalidArgumentError("The work at the nodes must be a function");
     return this.#run(options, async (node, signal) => {
       const vc = await node.connect({ signal });
       return work(vc, { node, signal });
@@ -89,8 +93,15 @@ export abstract class NodeSet implements AsyncDisposable {
   }
 
   #run<T>(options: RunOptions, work: (node: GroupNode, signal: AbortSignal) => Promise<T>): GroupRun<T> {
+    if (typeof options !== "object" || options === null)
+      throw new InvalidArgumentError("The options must be an object");
     const { concurrency, nodeTimeoutMs } = this.#parts;
     const { nodes, signal } = options;
+    if (nodes !== undefined && !(Array.isArray(nodes) && nodes.every(isText))) {
+      throw new InvalidArgumentError("nodes must be an array of texts", {
+        hint: 'name each as node() takes it: nodes: ["vc01"]',
+      });
+    }
     const limits = {
       concurrency: options.concurrency ?? concurrency,
       nodeTimeoutMs: options.nodeTimeoutMs ?? nodeTimeoutMs,
@@ -136,6 +147,10 @@ export abstract class NodeSet implements AsyncDisposable {
       `The sessions of ${failures.length} nodes may not have ended: ${names}`,
     );
   }
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === "string";
 }
 
 /** However few are worked on at a time, the end is not made to wait. */

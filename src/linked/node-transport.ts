@@ -1,7 +1,7 @@
 import type { ServedCertificate } from "../errors.ts";
 import type { LookupNode } from "../lookup/node.ts";
 import { NodeTrust, type NodeTrustOptions } from "../lookup/node-trust.ts";
-import type { Authority } from "../net/authority.ts";
+import { type Authority, authorityOf, formatAuthority } from "../net/authority.ts";
 import type { ServerTime, TransportRequest, TransportResponse } from "../net/transport.ts";
 import type { DoorTransport } from "../session/transport.ts";
 import type { GroupTransport } from "./options.ts";
@@ -29,7 +29,9 @@ export class NodeTransport implements DoorTransport {
   async request(url: string, request: TransportRequest): Promise<TransportResponse> {
     this.#underWay++;
     try {
-      if (!url.startsWith(`https://${this.authority}/`)) return await this.#base.request(url, request);
+      // A URL has no port where that is 443.
+      if (formatAuthority(authorityOf(new URL(url))) !== this.authority)
+        return await this.#base.request(url, request);
       return await this.#trust.use((transport) => {
         this.#last = transport;
         return transport.request(url, request);

@@ -31,7 +31,8 @@ export interface GroupLogin {
   readonly holderOfKey?: HolderKey | undefined;
   /**
    * What is asked of the Security Token Service. Default a delegatable token of 600 seconds. `false` asks it nothing,
-   * and gives name and password to every node, for groups whose Security Token Service cannot be reached.
+   * and gives name and password to every node, for groups whose Security Token Service cannot be reached: first to one
+   * that answers, and when that has taken it, to all others. What one refuses, none is shown.
    */
   readonly tokenRequest?: TokenRequest | false | undefined;
   /**
@@ -48,7 +49,10 @@ export interface NodeLimits {
    * do not answer keep no other waiting; 64 in a fleet.
    */
   readonly concurrency?: number | undefined;
-  /** Milliseconds for one node, its login included. Default: no other limit than those of the transport. */
+  /**
+   * Milliseconds for one node, its login included. Default: no other limit than those of the transport. In a fleet also
+   * the time to ask one server for its group, 30 seconds by default.
+   */
   readonly nodeTimeoutMs?: number | undefined;
 }
 
@@ -112,7 +116,11 @@ export function checkLimits(
 }
 
 /** @throws InvalidArgumentError */
-export function checkShared({ sides = "both", connect = "lazy", closeTimeoutMs }: SharedOptions): void {
+export function checkShared(options: SharedOptions): void {
+  if (typeof options !== "object" || options === null) {
+    throw new InvalidArgumentError("There are no options", { hint: "give at least { credential }" });
+  }
+  const { sides = "both", connect = "lazy", closeTimeoutMs } = options;
   if (!["both", "vapi", "vim"].includes(sides)) {
     throw new InvalidArgumentError('sides must be "both", "vapi" or "vim"');
   }

@@ -1,10 +1,15 @@
-import { VsphereSsoError } from "../errors.ts";
+import { type ErrorCode, VsphereSsoError } from "../errors.ts";
 import type { GroupNode } from "./group-node.ts";
 
 /** What came of the work at one node. */
 export type NodeResult<T> = NodeIdentity & { readonly node: GroupNode } & (
     | { readonly ok: true; readonly value: T }
-    | { readonly ok: false; readonly error: VsphereSsoError | Error }
+    | {
+        readonly ok: false;
+        readonly error: VsphereSsoError | Error;
+        /** `error.code`; `UNKNOWN` for an error that is none of this package's, as one that the work threw. */
+        readonly code: ErrorCode | "UNKNOWN";
+      }
   );
 
 interface NodeIdentity {
@@ -23,13 +28,9 @@ export type NodeResultJson = NodeIdentity &
 export function nodeResultJson(result: NodeResult<unknown>): NodeResultJson {
   const { nodeId, instanceName } = result;
   if (result.ok) return { nodeId, instanceName, value: result.value ?? null };
-  const { error } = result;
-  const known = error instanceof VsphereSsoError ? error : undefined;
-  return {
-    nodeId,
-    instanceName,
-    error: { code: known?.code ?? "UNKNOWN", message: error.message, hint: known?.hint ?? null },
-  };
+  const { error, code } = result;
+  const hint = error instanceof VsphereSsoError ? error.hint : undefined;
+  return { nodeId, instanceName, error: { code, message: error.message, hint: hint ?? null } };
 }
 
 /** Results as one JSON document, ordered by instance name, then node ID. */

@@ -1,8 +1,11 @@
 import { requirePrincipalName } from "../session/broker/identity.ts";
+import type { SessionCredential } from "../session/principal.ts";
 import { VCenter } from "../session/vcenter.ts";
 import type { GroupCredential } from "./group-credential.ts";
 import type { GroupNodeParts, HeldSession } from "./group-node.ts";
+import type { NodeTransport } from "./node-transport.ts";
 import type { LinkedGroupOptions } from "./options.ts";
+import type { PasswordGate, Turn } from "./password-gate.ts";
 
 export interface OpenerContext {
   readonly credential: GroupCredential;
@@ -17,14 +20,17 @@ export function sessionOpener(
 ): GroupNodeParts["open"] {
   const { broker, sides: open } = options;
   const common = { ...options, open, tokenRequest: undefined };
+  const { gate } = credential;
   if (broker === undefined) {
     return async (server, transport, signal): Promise<HeldSession> => {
+      const turn = await gate?.enter(() => reach(server, transport, signal), signal);
       try {
         const given = await credential.obtain();
         const vc = await VCenter.connect(server, { ...common, transport, signal, credential: given });
+        turn?.settle(undefined);
         return { vc, end: () => vc.close() };
       } catch (error) {
-        credential.failed(error);
+        turn?.settle(error);
         throw error;
       }
     };
@@ -33,16 +39,74 @@ export function sessionOpener(
   // One function for all nodes, and the credential itself where it is given as it is: by it a store that is not shared
   // tells who asks.
   const given = credential.traded ? () => credential.obtain() : options.credential;
+  const passwords = new WeakMap<NodeTransport, NodePassword>();
+  const passwordOf = (transport: NodeTransport): NodePassword | undefined => {
+    if (gate && !passwords.has(transport))
+      passwords.set(transport, new NodePassword(gate, options.credential));
+    return passwords.get(transport);
+  };
   return async (server, transport, signal): Promise<HeldSession> => {
     const principal = await requirePrincipalName(options.credential, options.principal);
-    const lease = await broker.acquire(server, {
-      ...rest,
-      transport,
-      signal,
-      principal,
-      accountScope: scope,
-      credential: given,
-    });
-    return { vc: lease.vc, end: () => lease.release() };
+    const acquire = async (wanted: typeof given): Promise<HeldSession> => {
+      const lease = await broker.acquire(server, {
+        ...rest,
+        transport,
+        signal,
+        principal,
+        accountScope: scope,
+        credential: wanted,
+      });
+      return { vc: lease.vc, end: () => lease.release() };
+    };
+    const password = passwordOf(transport);
+    if (password === undefined) return acquire(given);
+    const login = { reach: () => reach(server, transport, signal), signal };
+    return password.during(login, () => acquire(password.ask));
   };
+}
+
+/** Whether the node answers at all, in whichever words. */
+async function reach(server: string, transport: NodeTransport, signal: AbortSignal): Promise<void> {
+  await transport.request(`https://${server}/sdk/vimServiceVersions.xml`, { method: "GET", signal });
+}
+
+interface NodeLogin {
+  readonly reach: () => Promise<void>;
+  readonly signal: AbortSignal;
+}
+
+/** The password as the broker asks for it where a node has to be logged in to: when it is that node's turn. */
+class NodePassword {
+  /** What a store that is not shared tells the node's sessions by. */
+  readonly ask: () => Promise<SessionCredential>;
+  #login: (NodeLogin & { readonly turns: Turn[] }) | undefined;
+
+  constructor(gate: PasswordGate, credential: SessionCredential) {
+    this.ask = async () => {
+      gate.requireUnrefused();
+      const login = this.#login;
+      // Later, when a session has ended, the broker's own guard sees to it.
+      if (login) login.turns.push(await gate.enter(login.reach, login.signal));
+      return credential;
+    };
+  }
+
+  /** Tells the gate what becomes of the logins that `acquire` leads to. */
+  async during<T>(login: NodeLogin, acquire: () => Promise<T>): Promise<T> {
+    const turns: Turn[] = [];
+    const own = { ...login, turns };
+    const settle = (error: unknown): void => {
+      if (this.#login === own) this.#login = undefined;
+      for (const turn of turns) turn.settle(error);
+    };
+    this.#login = own;
+    try {
+      const result = await acquire();
+      settle(undefined);
+      return result;
+    } catch (error) {
+      settle(error);
+      throw error;
+    }
+  }
 }

@@ -49,7 +49,8 @@ export interface NodeFields {
 /** What a node has beside its plain data. */
 interface NodeParts {
   readonly endpoints: readonly Endpoint[];
-  readonly warnings: readonly NodeWarning[];
+  /** A function is asked when they are. */
+  readonly warnings: readonly NodeWarning[] | (() => readonly NodeWarning[]);
   /** Every instance name registered for the node, stale ones included. */
   readonly names: readonly string[];
   /** Every authority registered for the vCenter itself, stale ones included. */
@@ -66,6 +67,7 @@ export class LookupNode implements NodeFields {
   readonly serviceId: string | null;
   readonly version: string;
   readonly #parts: NodeParts;
+  #warnings: readonly NodeWarning[] | undefined;
 
   constructor(fields: NodeFields, parts: NodeParts) {
     this.nodeId = fields.nodeId;
@@ -83,7 +85,9 @@ export class LookupNode implements NodeFields {
   }
 
   get warnings(): readonly NodeWarning[] {
-    return this.#parts.warnings;
+    const { warnings } = this.#parts;
+    this.#warnings ??= typeof warnings === "function" ? warnings() : warnings;
+    return this.#warnings;
   }
 
   /** Answer of an anonymous RetrieveServiceContent, where it was asked for. */
@@ -128,7 +132,7 @@ export class LookupNode implements NodeFields {
 
   /** A copy with one more warning. */
   warned(code: WarningCode, message: string): LookupNode {
-    return this.with({ warnings: [...this.warnings, { code, message }] });
+    return this.with({ warnings: () => [...this.warnings, { code, message }] });
   }
 
   /** The node of `vsso discover -o json`. */

@@ -111,14 +111,15 @@ class NodeDraft {
   readonly endpoints: Endpoint[] = [];
   /** The `vcenterserver` registrations of the node, the one that counts first. */
   readonly #vcenters: ServiceRegistration[];
-  readonly #warnings = new Map<string, NodeWarning>();
+  /** Warnings, and endpoints whose certificates are still to be looked at, in their order. */
+  readonly #notes: (NodeWarning | Endpoint)[] = [];
 
   constructor(vcenter: ServiceRegistration) {
     this.#vcenters = [vcenter];
   }
 
   #warn(code: NodeWarning["code"], message: string): void {
-    this.#warnings.set(`${code} ${message}`, { code, message });
+    this.#notes.push({ code, message });
   }
 
   duplicate(registration: ServiceRegistration, given: readonly Authority[]): void {
@@ -143,19 +144,9 @@ class NodeDraft {
     }
   }
 
-  /** Notes what is wrong with the certificates registered for an endpoint of this node. */
+  /** Has the certificates registered for an endpoint of this node looked at, when its warnings are asked for. */
   check(endpoint: Endpoint): void {
-    for (const trust of endpoint.sslTrust) {
-      if ("error" in trust) {
-        this.#warn(
-          "SSL_TRUST_UNREADABLE",
-          `sslTrust of ${endpoint.url ?? endpoint.serviceId}: ${trust.error}`,
-        );
-      } else if (Date.parse(trust.notAfter) < Date.now()) {
-        const { sha256, notAfter } = trust;
-        this.#warn("SSL_TRUST_EXPIRED", `the registered certificate ${sha256} expired at ${notAfter}`);
-      }
-    }
+    this.#notes.push(endpoint);
   }
 
   finish(): LookupNode {
@@ -180,7 +171,7 @@ class NodeDraft {
       },
       {
         endpoints: this.#ownFirst(vcenter),
-        warnings: [...this.#warnings.values()],
+        warnings: () => warningsOf(this.#notes),
         names: this.#vcenters.map(instanceNameOf).filter(Boolean),
         authorities: this.#vcenters.flatMap((registration) => vcenterUrl(registration)?.authority ?? []),
       },
@@ -215,4 +206,27 @@ class NodeDraft {
       );
     }
   }
+}
+
+/** The warnings, each once, with those of the registered certificates, which take a while to decode. */
+function warningsOf(notes: readonly (NodeWarning | Endpoint)[]): readonly NodeWarning[] {
+  const warnings = notes.flatMap((note) => (note instanceof Endpoint ? trustWarnings(note) : [note]));
+  return [...new Map(warnings.map((each) => [`${each.code} ${each.message}`, each])).values()];
+}
+
+/** What is wrong with the certificates that are registered for an endpoint. */
+function trustWarnings({ sslTrust, url, serviceId }: Endpoint): NodeWarning[] {
+  return sslTrust.flatMap((trust): NodeWarning[] => {
+    if ("error" in trust) {
+      return [{ code: "SSL_TRUST_UNREADABLE", message: `sslTrust of ${url ?? serviceId}: ${trust.error}` }];
+    }
+    const { sha256, notAfter } = trust;
+    if (Date.parse(notAfter) >= Date.now()) return [];
+    return [
+      {
+        code: "SSL_TRUST_EXPIRED",
+        message: `the registered certificate ${sha256} expired at ${notAfter}`,
+      },
+    ];
+  });
 }

@@ -27,6 +27,8 @@ export interface ExchangeOptions {
   readonly headersTimeoutMs: number;
   readonly bodyTimeoutMs: number;
   readonly maxResponseBytes: number;
+  /** Told when the server may receive something from now on. */
+  readonly onSent?: (() => void) | undefined;
 }
 
 export interface Reply {
@@ -90,6 +92,7 @@ function transfer(connection: Connection, message: Message, options: ExchangeOpt
       {
         onRequestStart() {
           sent = true;
+          options.onSent?.();
           limit("headers", options.headersTimeoutMs);
         },
         onResponseStart(_controller, statusCode, fields) {

@@ -30,6 +30,24 @@ export class AttemptError extends Error {
   }
 }
 
+/** Failures of calls of which the server may have received something. */
+const sentFailures = new WeakSet<object>();
+
+/** Remembers that the server may have received the request that a call failed with. */
+export function noteSent(error: unknown): void {
+  if (typeof error === "object" && error !== null) sentFailures.add(error);
+}
+
+/** Whether a call failed without a whole answer, though the server may have received the request. */
+export function isUnanswered(error: unknown): boolean {
+  for (let each = error, depth = 0; each instanceof Error && depth < MAX_CAUSES; each = each.cause, depth++) {
+    if (sentFailures.has(each)) return true;
+  }
+  return false;
+}
+
+const MAX_CAUSES = 8;
+
 /** Whether another attempt could go better. */
 export function isTransient(error: Error): boolean {
   return (

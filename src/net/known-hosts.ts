@@ -1,9 +1,10 @@
 import { randomBytes } from "node:crypto";
-import { mkdir, open, readFile, realpath, rename, unlink } from "node:fs/promises";
+import { open, readFile, realpath, rename, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
 import { InvalidArgumentError } from "../errors.ts";
 import { type Authority, formatAuthority, parseServer } from "./authority.ts";
 import { type Fingerprint, parseFingerprint } from "./fingerprint.ts";
+import { makeFolders } from "./make-folders.ts";
 
 interface Line {
   readonly text: string;
@@ -114,7 +115,7 @@ export class KnownHosts {
       throw new InvalidArgumentError("No known hosts file to write to", { hint: "Give its path." });
     }
     try {
-      await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+      await makeFolders(dirname(path));
       // A link stays a link: the file it points at is replaced.
       await replaceFile(await realpath(path).catch(() => path), this.toString());
     } catch (cause) {

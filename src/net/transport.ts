@@ -13,7 +13,7 @@ import {
   type Reply,
   type ResponseHeaders,
 } from "./exchange.ts";
-import { AttemptError, connectionFailure, isTransient } from "./failures.ts";
+import { AttemptError, connectionFailure, isTransient, noteSent } from "./failures.ts";
 import { ConnectionPool } from "./pool.ts";
 import { type RetryOptions, resolveRetry, withRetries } from "./retry.ts";
 import { ServerClock, type ServerTime } from "./server-clock.ts";
@@ -138,6 +138,7 @@ export class Transport implements AsyncDisposable {
 
     const call = new Call(host, totalMs, request.signal);
     this.#calls.add(call);
+    let sent = false;
     try {
       const { method, body } = request;
       const path = `${pathname}${search}`;
@@ -147,7 +148,10 @@ export class Transport implements AsyncDisposable {
         ...lowerCaseNames(request.headers),
       };
       const shown = `${origin}${pathname}`;
-      const options = { ...this.#options, host, url: shown, signal: call.signal };
+      const onSent = (): void => {
+        sent = true;
+      };
+      const options = { ...this.#options, host, url: shown, signal: call.signal, onSent };
       const pool = this.#poolFor(origin, authority, secure);
       const idempotent = request.idempotent ?? (request.method === "GET" || request.method === "HEAD");
       const reply = await withRetries(
@@ -160,6 +164,9 @@ export class Transport implements AsyncDisposable {
         this.#retry,
       );
       return { ...reply, url: shown };
+    } catch (error) {
+      if (sent) noteSent(error);
+      throw error;
     } finally {
       this.#calls.delete(call);
       call.end();

@@ -7,6 +7,7 @@
 export { Appliance, type ApplianceOptions } from "./appliance.ts";
 export type { BridgedSoap, BridgedVapi, BridgedVim } from "./bridged-calls.ts";
 export type { BridgedSession, SideSession } from "./bridged-session.ts";
+export { userPrincipalName } from "./broker/identity.ts";
 export { SessionLease } from "./broker/lease.ts";
 export type { LockoutOptions } from "./broker/lockout-guard.ts";
 export type { BrokerConnectOptions, SessionBrokerOptions } from "./broker/options.ts";

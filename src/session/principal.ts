@@ -6,6 +6,7 @@ import { isCredentialRefusal } from "../sts/credential-refusal.ts";
 import type { IssueOptions } from "../sts/options.ts";
 import { TokenSource } from "../sts/token-source.ts";
 import type { DoorCredential, JwtCredential } from "./door.ts";
+import { isSameCredential } from "./same-credential.ts";
 
 /**
  * Whose sessions are made. Name and password, SAML tokens and JWTs are given to the server as they are; for what only
@@ -42,10 +43,7 @@ export function lacksRights(error: unknown): boolean {
 export function sameCredential(one: Principal, other: Principal): boolean {
   if (one === other) return true;
   const [a, b] = [one.credential, other.credential];
-  if (a === undefined || b === undefined) return false;
-  if (a === b) return true;
-  if ("jwt" in a && "jwt" in b) return a.jwt === b.jwt;
-  return "password" in a && "password" in b && a.username === b.username && a.password === b.password;
+  return a !== undefined && b !== undefined && isSameCredential(a, b);
 }
 
 /** A credential that was looked at, and how a door gets it. */

@@ -125,6 +125,11 @@ export class VCenter implements AsyncDisposable {
     });
   }
 
+  /** Whether `close` was called. */
+  get closed(): boolean {
+    return this.#closed !== undefined;
+  }
+
   /** Opens the sessions; where that fails, all is undone before anybody is told. */
   static async #establish(
     parts: VCenterParts,

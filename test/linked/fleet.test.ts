@@ -1,8 +1,9 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { AbortedError, InvalidArgumentError, NodeMatchError } from "../../src/errors.ts";
 import { Fleet, type FleetMember, type FleetOptions } from "../../src/linked/index.ts";
 import type { Simulator } from "../../src/simulator/index.ts";
-import { failureOf, unusedPort } from "../net/servers.ts";
+import { failureOf, startRawServer, unusedPort } from "../net/servers.ts";
 import { codeOf, finally_, simulate, stsRequests } from "./groups.ts";
 
 async function fleetOf(
@@ -86,6 +87,33 @@ describe("a fleet", () => {
     expect(new Set(simulator.sessions.map(({ user }) => user))).toEqual(new Set([admin!.username]));
   });
 
+  test("takes credentials that say the same for one", async () => {
+    const simulator = await simulate({ nodes: 2 });
+    const [solution, user] = [simulator.solutionUsers[0]!, simulator.users[0]!];
+    const [certificate, key] = [readFileSync(solution.certFile, "utf8"), readFileSync(solution.keyFile)];
+    for (const credential of [user, { certificate, key }, { username: "alice", passcode: "123456" }]) {
+      const members = [1, 2, 1].map((number) => ({
+        server: urlOf(simulator, number),
+        credential: structuredClone(credential),
+      }));
+      const fleet = await fleetOf(members, [simulator]);
+      expect([fleet.errors, fleet.groups.length]).toEqual([[], 1]);
+    }
+  });
+
+  test("gives a server that hangs the time of one node, and tells that it was over", async () => {
+    const silent = await startRawServer(() => undefined, "connect");
+    const credential = { username: "alice", password: "secret" };
+    const fleet = await fleetOf([`127.0.0.1:${silent.port}`], [], {
+      credential,
+      trust: {},
+      nodeTimeoutMs: 50,
+    });
+    expect(fleet.errors.map(({ error }) => error)).toMatchObject([
+      { code: "TIMEOUT", phase: "total", message: expect.stringContaining("50 ms") },
+    ]);
+  });
+
   test("keeps a wrong password of one group to that group", async () => {
     const [one, two] = [await simulate({ nodes: 2 }), await simulate({ nodes: 2 })];
     const fleet = await fleetOf(
@@ -141,6 +169,8 @@ describe("a fleet", () => {
         ],
         {},
       ],
+      [[server, { server, trust: { pins: ["AA"] } }], { credential: credential! }],
+      [[server, { server, lookupUrl: `${server}/else` }], { credential: credential! }],
       [[server], { credential: credential!, concurrency: 0 }],
     ];
     for (const [members, options] of wrong) {

@@ -1,6 +1,6 @@
 import { inspect } from "node:util";
 import { describe, expect, test } from "vitest";
-import { ProtocolError, TokenError } from "../../src/errors.ts";
+import { ProtocolError, TokenError, TrustError } from "../../src/errors.ts";
 import { repeatsSecret } from "../../src/net/secret-words.ts";
 import { redactError } from "../../src/sts/secrets.ts";
 import { assertionXml } from "./assertions.ts";
@@ -230,5 +230,50 @@ describe("an error", () => {
     const error = await failure(sts.client.issue({ credential: alice, signal: caller.signal }));
     expect(error.cause).toBe(reason);
     expect(reason.message).toBe(`stop ${alice.password}`);
+  });
+});
+
+describe("an error of the connection, where a token was to be sent", () => {
+  const signature = Buffer.alloc(256, "signature of the token").toString("base64");
+  const token = `<saml2:Assertion IssueInstant="2026-11-21T19:40:00Z"><Issuer>https://vc01.sim.example/websso/SAML2/Metadata/vsphere.local</Issuer><SignatureValue>${signature}</SignatureValue></saml2:Assertion>`;
+  const request = { operation: "POST /api/session", url: "https://vc01.sim.example/api/session" };
+  const trustError = (subject: string): TrustError => {
+    const certificate = {
+      sha256: "AA:BB",
+      subject,
+      issuer: "CN=CA, O=vc01.sim.example",
+      notBefore: "2026-11-21T19:40:00Z",
+      notAfter: "2027-11-21T19:40:00Z",
+    };
+    const message = `The TLS certificate of vc01.sim.example:443 is not trusted; served: subject ${subject}, valid ${certificate.notBefore}`;
+    return new TrustError(message, {
+      host: "vc01.sim.example:443",
+      reason: "self-signed",
+      certificate,
+    });
+  };
+
+  test("keeps the names and dates that a certificate and the token share", () => {
+    const [error, before] = [trustError("CN=vc01.sim.example"), trustError("CN=vc01.sim.example")];
+    redactError(error, [token], request);
+    expect([error.message, error.certificate]).toEqual([before.message, before.certificate]);
+  });
+
+  test("keeps its dates and fingerprints, whatever the password", () => {
+    const error = trustError("CN=x");
+    redactError(error, ["2026", "aa:bb"], request);
+    expect(error.certificate).toMatchObject({ sha256: "AA:BB", notBefore: "2026-11-21T19:40:00Z" });
+  });
+
+  test.each([
+    ["the token", token],
+    ["its signature", signature],
+    ["a piece of its signature", signature.slice(90, 130)],
+    ["it in base64", Buffer.from(token).toString("base64")],
+  ])("shows no certificate that repeats %s", (_, words) => {
+    const error = trustError(`CN=${words}`);
+    redactError(error, [token], request);
+    expect(shown(error)).not.toContain(words);
+    expect(error.certificate!.subject).toBe(LEFT_OUT);
   });
 });

@@ -2,7 +2,7 @@ import { timedOut, withTimeout } from "../../net/deadline.ts";
 import { HeldSessions, SIDES } from "../bridge-held.ts";
 import type { BridgeSide } from "../bridge-side.ts";
 import type { SessionSide } from "../session-event.ts";
-import type { SideRecord, SidesRecord } from "./record.ts";
+import type { SidesRecord } from "./record.ts";
 
 export interface EndOptions {
   readonly server: string;
@@ -12,6 +12,13 @@ export interface EndOptions {
   readonly timeoutMs: number;
 }
 
+/** What became of sessions that were to be ended. */
+export interface EndResult {
+  /** IDs of those that are gone. */
+  readonly ended: ReadonlySet<string>;
+  readonly failures: readonly unknown[];
+}
+
 /**
  * Ends sessions at the server, each once, however many sides use it. One that has ended is no failure.
  *
@@ -19,28 +26,75 @@ export interface EndOptions {
  */
 export async function endSessions(
   records: readonly SidesRecord[],
-  { server, principal, sides, timeoutMs }: EndOptions,
+  options: EndOptions,
 ): Promise<readonly unknown[]> {
-  const never = new AbortController().signal;
+  return (await endEach(records, options)).failures;
+}
+
+/** As `endSessions`; tells which are gone. */
+export async function endEach(
+  records: readonly SidesRecord[],
+  { server, principal, sides, timeoutMs }: EndOptions,
+): Promise<EndResult> {
+  const ended = new Set<string>();
+  const failures: unknown[] = [];
   const late = (): Error => timedOut(server, "total", timeoutMs);
-  return withTimeout(never, timeoutMs, late, async (signal) => {
-    const failures: unknown[] = [];
-    for (const record of records) {
-      const held = new HeldSessions(sides, () => principal);
-      const sessions = new Map<string, ReturnType<typeof heldOf>>();
-      for (const side of SIDES) {
-        const session = record[side];
-        if (session === null) continue;
-        const known = sessions.get(session.id) ?? heldOf(session, side);
-        sessions.set(session.id, known);
-        held.keep(side, known);
-      }
-      failures.push(...(await held.endAll(signal)));
-    }
-    return failures;
+  await withTimeout(NEVER, timeoutMs, late, async (signal) => {
+    const end = async (part: SidesRecord): Promise<void> => {
+      const failed = await endOne(part, sides, principal, signal);
+      failures.push(...failed);
+      if (failed.length > 0) return;
+      for (const side of SIDES) if (part[side]) ended.add(part[side].id);
+    };
+    // The doors of a side end one after the other.
+    for (const record of records) await Promise.all(partsOf(record).map(end));
+  });
+  return { ended, failures };
+}
+
+/** Whether the server knows a session at a side; one that it cannot be asked about may be alive. */
+export async function isAlive(
+  id: string,
+  side: SessionSide,
+  { server, sides, timeoutMs }: EndOptions,
+): Promise<boolean> {
+  const late = (): Error => timedOut(server, "total", timeoutMs);
+  return withTimeout(NEVER, timeoutMs, late, async (signal) => {
+    const taken = sides[side].takes(id, signal);
+    return taken.then(
+      (known) => known !== undefined,
+      () => true,
+    );
   });
 }
 
-function heldOf({ id }: SideRecord, origin: SessionSide) {
-  return { id, owned: true, impersonated: false, origin, seenAtUse: 0 };
+/** What is shared, in one; else each side by itself, so that it is known which one failed. */
+function partsOf({ vapi, vim }: SidesRecord): readonly SidesRecord[] {
+  if (vapi !== null && vapi.id === vim?.id) return [{ vapi, vim }];
+  return [
+    { vapi, vim: null },
+    { vapi: null, vim },
+  ];
 }
+
+async function endOne(
+  part: SidesRecord,
+  sides: EndOptions["sides"],
+  principal: string,
+  signal: AbortSignal,
+): Promise<readonly unknown[]> {
+  const held = new HeldSessions(sides, () => principal);
+  const [first] = SIDES.filter((side) => part[side] !== null);
+  const session = first && part[first];
+  if (!session) return [];
+  const known = { id: session.id, owned: true, impersonated: false, origin: first, seenAtUse: 0 };
+  for (const side of SIDES) if (part[side]) held.keep(side, known);
+  if (part.vapi && part.vim) return held.endAll(signal);
+  // At the other side another one may be ended meanwhile.
+  return held.endAt(first, signal).then(
+    () => [],
+    (error: unknown) => [error],
+  );
+}
+
+const NEVER = new AbortController().signal;

@@ -1,11 +1,6 @@
 import type { SessionSide } from "../session-event.ts";
-import {
-  type LimitRecord,
-  MAX_RETIRED,
-  type SessionRecord,
-  type SideRecord,
-  type SidesRecord,
-} from "./record.ts";
+import type { HandedSession } from "./handed.ts";
+import type { LimitRecord, SessionRecord, SideRecord, SidesRecord } from "./record.ts";
 
 /** Changes of a record; none of them touches the one that is given. */
 
@@ -32,55 +27,98 @@ export function othersOf(
   return record.holders.filter(({ id, until }) => id !== holder && now < until && until <= now + 2 * forMs);
 }
 
-/** Without sessions that the server does not know any more at a side; one that is shared is gone at both. */
-export function withoutEnded(
-  record: SessionRecord,
-  side: SessionSide,
-  ended: ReadonlySet<string>,
-): SessionRecord {
-  const session = record[side];
-  if (session === null || !ended.has(session.id)) return record;
-  return withoutIds(record, new Set([session.id]));
+/** Without a session at a side; at the other it stays. */
+export function withoutSide(record: SessionRecord, side: SessionSide): SessionRecord {
+  return { ...record, [side]: null };
 }
 
 /** Without sessions that were made before a time; they are kept to be ended. */
 export function withoutOld(record: SessionRecord, madeBefore: number): SessionRecord {
-  const { vapi, vim } = record;
-  const old = [vapi, vim].filter((session) => session !== null && session.createdAt < madeBefore);
-  if (old.length === 0) return record;
-  const ids = new Set(old.flatMap((session) => session?.id ?? []));
-  const own = (session: SideRecord | null): SideRecord | null =>
-    session !== null && ids.has(session.id) && !session.imported ? session : null;
-  const retired = [...record.retired, { vapi: own(vapi), vim: own(vim) }].slice(-MAX_RETIRED);
-  return { ...withoutIds(record, ids), retired };
+  const sides = [record.vapi, record.vim].filter((session) => session !== null);
+  const old = sides.filter(({ createdAt }) => createdAt < madeBefore);
+  return withRetired(record, new Set(old.map(({ id }) => id)));
 }
 
+/** Without some sessions, which are gone. */
 export function withoutIds(record: SessionRecord, ids: ReadonlySet<string>): SessionRecord {
-  const keep = (session: SideRecord | null): SideRecord | null =>
-    session !== null && ids.has(session.id) ? null : session;
-  return { ...record, vapi: keep(record.vapi), vim: keep(record.vim) };
+  if (ids.size === 0) return record;
+  const left = ({ vapi, vim }: SidesRecord): SidesRecord => ({
+    vapi: vapi !== null && ids.has(vapi.id) ? null : vapi,
+    vim: vim !== null && ids.has(vim.id) ? null : vim,
+  });
+  return { ...record, ...left(record), retired: record.retired.map(left).filter(isSome) };
+}
+
+/** With some sessions among those that are not handed out any more. What was imported is ended by `logout` only. */
+export function withRetired(record: SessionRecord, ids: ReadonlySet<string>): SessionRecord {
+  const { vapi, vim, retired } = record;
+  const taken = (session: SideRecord | null): SideRecord | null =>
+    session !== null && ids.has(session.id) ? session : null;
+  const old = { vapi: taken(vapi), vim: taken(vim) };
+  if (!isSome(old)) return record;
+  return { ...record, vapi: old.vapi ? null : vapi, vim: old.vim ? null : vim, retired: [...retired, old] };
+}
+
+/** With a session that the store had forgotten: in its place, or to be ended where another one is there by now. */
+export function withReturned(record: SessionRecord, { session, sides }: HandedSession): SessionRecord {
+  const own: SidesRecord = {
+    vapi: sides.has("vapi") ? session : null,
+    vim: sides.has("vim") ? session : null,
+  };
+  if ((own.vapi && record.vapi) || (own.vim && record.vim)) {
+    return { ...record, retired: [...record.retired, own] };
+  }
+  return { ...record, vapi: own.vapi ?? record.vapi, vim: own.vim ?? record.vim };
 }
 
 /** With a session at a side; the one that was there is kept to be ended, unless the other side uses it. */
 export function withSession(record: SessionRecord, side: SessionSide, session: SideRecord): SessionRecord {
   const next = { ...record, [side]: session, limit: null };
   const old = record[side];
-  if (old === null || old.imported || next.vapi?.id === old.id || next.vim?.id === old.id) return next;
-  const wasShared = record.vapi?.id === record.vim?.id;
-  const retired: SidesRecord = {
-    vapi: side === "vapi" || wasShared ? old : null,
-    vim: side === "vim" || wasShared ? old : null,
-  };
-  return { ...next, retired: [...record.retired, retired].slice(-MAX_RETIRED) };
+  if (old === null || next.vapi?.id === old.id || next.vim?.id === old.id) return next;
+  return { ...next, retired: [...record.retired, { ...NONE, [side]: old }] };
+}
+
+/** With a session that stays when the last holder leaves. */
+export function withKept(record: SessionRecord, id: string): SessionRecord {
+  const kept = (session: SideRecord | null): SideRecord | null =>
+    session?.id === id ? { ...session, kept: true } : session;
+  return { ...record, vapi: kept(record.vapi), vim: kept(record.vim) };
 }
 
 /** With another ID in the place of one. */
 export function withReplaced(record: SessionRecord, old: string, id: string): SessionRecord {
+  if (!idsOf(record).has(old)) return record;
   const swap = (session: SideRecord | null): SideRecord | null =>
     session?.id === old ? { ...session, id } : session;
-  if (record.vapi?.id !== old && record.vim?.id !== old) return record;
-  return { ...record, vapi: swap(record.vapi), vim: swap(record.vim) };
+  const swapped = ({ vapi, vim }: SidesRecord): SidesRecord => ({ vapi: swap(vapi), vim: swap(vim) });
+  return { ...record, ...swapped(record), retired: record.retired.map(swapped) };
 }
+
+/** The IDs of all sessions in it. */
+export function idsOf(record: SessionRecord): ReadonlySet<string> {
+  return new Set(sessionsIn([record, ...record.retired]).map(({ id }) => id));
+}
+
+export function sessionsIn(records: readonly SidesRecord[]): readonly SideRecord[] {
+  return records.flatMap(({ vapi, vim }) => [vapi, vim]).filter((session) => session !== null);
+}
+
+/** The sessions for which something is true, and where they are. */
+export function only(
+  records: readonly SidesRecord[],
+  wanted: (session: SideRecord) => boolean,
+): readonly SidesRecord[] {
+  const own = (session: SideRecord | null): SideRecord | null =>
+    session !== null && wanted(session) ? session : null;
+  return records.map(({ vapi, vim }) => ({ vapi: own(vapi), vim: own(vim) })).filter(isSome);
+}
+
+function isSome({ vapi, vim }: SidesRecord): boolean {
+  return vapi !== null || vim !== null;
+}
+
+const NONE: SidesRecord = { vapi: null, vim: null };
 
 /** With the note that the server had no room; each time in a row it is left alone for longer. */
 export function withLimit(
@@ -102,4 +140,5 @@ export function withLimit(
 }
 
 const FIRST_PAUSE_MS = 250;
-const MAX_PAUSE_MS = 5_000;
+/** Milliseconds that a server without room is left alone at most, give or take a quarter. */
+export const MAX_PAUSE_MS = 5_000;

@@ -62,6 +62,32 @@ export function entryKey(...parts: readonly string[]): string {
   return createHash("sha256").update(JSON.stringify(parts)).digest("hex");
 }
 
+/** The key of what is known of an account's logins. It is shorter than those of sessions, and so told from them. */
+export function lockoutKey(scope: string, principal: string): string {
+  return entryKey("lockout", "1", scope.toLowerCase(), accountName(principal)).slice(0, LOCKOUT_KEY_DIGITS);
+}
+
+export function isLockoutKey(key: string): boolean {
+  return key.length === LOCKOUT_KEY_DIGITS;
+}
+
+const LOCKOUT_KEY_DIGITS = 40;
+
+/** `user@domain`, as people write it, for the `DOMAIN\user` that VIM tells; other names stay what they are. */
+export function userPrincipalName(user: string): string {
+  const [, domain, name] = /^([^\\@]+)\\([^\\@]+)$/.exec(user.trim()) ?? [];
+  return name === undefined ? user.trim() : `${name}@${domain}`;
+}
+
+/** One text for all spellings of a name: `DOMAIN\user` and `user@domain`, in whichever case. */
+export function accountName(user: string): string {
+  return userPrincipalName(user).toLowerCase();
+}
+
+export function isSameAccount(one: string, other: string): boolean {
+  return accountName(one) === accountName(other);
+}
+
 function secretOf(credential: SessionCredential): readonly string[] | undefined {
   if ("password" in credential) return ["password", credential.username, credential.password];
   if ("jwt" in credential) return ["jwt", credential.jwt];

@@ -5,8 +5,9 @@ import type { SessionSide } from "../session-event.ts";
 import type { PooledBridge, PoolRequest, SessionPool } from "../session-pool.ts";
 import type { ShareDecisions } from "../share-decision.ts";
 import { waitFor } from "../wait.ts";
-import type { BrokerEntry, EntryUser } from "./entry.ts";
-import type { GivenCredential } from "./identity.ts";
+import type { BrokerEntry } from "./entry.ts";
+import type { EntryUser } from "./entry-context.ts";
+import { type GivenCredential, isSameAccount } from "./identity.ts";
 import type { Account, LockoutGuard, LoginAttempt } from "./lockout-guard.ts";
 
 export interface LeasePoolOptions {
@@ -59,8 +60,10 @@ export class LeasePool implements SessionPool, EntryUser {
     }
     return this.#guarded(credential, (given) => {
       const made = make(given);
-      const user = made.user?.toLowerCase();
-      if (user !== undefined && this.#users.some((each) => each?.toLowerCase() === user)) return made;
+      const { user } = made;
+      const isOwn = (each: string | undefined): boolean =>
+        each !== undefined && isSameAccount(each, user ?? "");
+      if (user !== undefined && this.#users.some(isOwn)) return made;
       throw new InvalidArgumentError("The credential is another user's than the sessions", {
         hint: "acquire the sessions of that user from the broker",
       });
@@ -135,11 +138,13 @@ export class LeasePool implements SessionPool, EntryUser {
       },
       refused(shown) {
         made?.refused(shown);
+        pool.#distrust(given);
         // It may have been changed since it was asked for.
         if (typeof credential === "function") made = undefined;
       },
       reset() {
         made?.reset();
+        pool.#distrust(given);
         if (typeof credential === "function") made = undefined;
       },
     };
@@ -151,8 +156,11 @@ export class LeasePool implements SessionPool, EntryUser {
     principal: Principal,
     signal: AbortSignal,
   ): ReturnType<Principal["obtain"]> {
-    const { guard, account } = this.#options;
+    const { guard } = this.#options;
     if (guard === undefined) return principal.obtain(signal);
+    // Whatever the sessions are kept by, it is the name shown whose account could be locked.
+    const shown = "username" in credential ? credential.username : undefined;
+    const account = { ...this.#options.account, ...(shown && { principal: shown.trim() }) };
     // What a source shows to the Security Token Service may be a password; that it asks there is not seen.
     if (credential instanceof TokenSource) {
       return guard.watch(credential, account, () => principal.obtain(signal), signal);
@@ -160,5 +168,9 @@ export class LeasePool implements SessionPool, EntryUser {
     const risky = "password" in credential || "passcode" in credential;
     if (risky) this.#attempt = await guard.begin(account, signal);
     return principal.obtain(signal);
+  }
+
+  #distrust(credential: SessionCredential | undefined): void {
+    if (credential instanceof TokenSource) this.#options.guard?.distrust(credential);
   }
 }

@@ -1,11 +1,29 @@
 import { randomBytes } from "node:crypto";
 import { AbortedError, LoginSuspendedError, StoreError, VsphereSsoError } from "../../errors.ts";
 import { sleep } from "../../net/deadline.ts";
-import { own, ownText } from "../json-text.ts";
+import { isUnanswered } from "../../net/failures.ts";
 import { isLoginRefusal, lacksRights } from "../principal.ts";
+import { DamagedEntryError } from "../stores/damaged-entry.ts";
+import type { LockOptions } from "../stores/session-store.ts";
 import { abortedBy, waitFor } from "../wait.ts";
-import { entryKey } from "./identity.ts";
-import { DamagedEntryError, RECORD_VERSION, readEntry, readList, readTime, timeText } from "./record.ts";
+import { lockoutKey } from "./identity.ts";
+import {
+  ATTEMPT_MS,
+  type AttemptNote,
+  type AttemptOutcome,
+  current,
+  isWorthKeeping,
+  type LockoutRecord,
+  lifetimeMs,
+  NO_LOCKOUT,
+  type RecordLimits,
+  readLockout,
+  suspendIfTooMany,
+  withNote,
+  withUnanswered,
+  writeLockout,
+} from "./lockout-record.ts";
+import { timeText } from "./record.ts";
 import type { LockedEntry, Vault } from "./vault.ts";
 
 export interface LockoutOptions {
@@ -28,44 +46,32 @@ export interface LoginAttempt {
 /** Whose password is shown, and where that account lives. */
 export interface Account {
   readonly scope: string;
+  /** The name that the password is shown with, where it is known; however it is spelled, it is one account. */
   readonly principal: string;
   /** Key of the session's entry, the lock of which whoever logs in has. */
   readonly entry: string;
 }
 
-interface GuardRecord {
-  readonly refusals: readonly number[];
-  readonly pending: readonly PendingAttempt[];
-  readonly suspendedUntil: number;
-}
-
-interface PendingAttempt {
-  readonly id: string;
-  /** As `Account.entry`. */
-  readonly entry: string;
-  readonly until: number;
-}
-
-const MAX_LISTED = 10_000;
-/** Milliseconds after which an attempt whose process was killed does not count any more. */
-const ATTEMPT_MS = 120_000;
 /** Milliseconds that one waits for the outcome of others' attempts, and between two looks at it. */
 const WAIT_MS = 90_000;
 const LOOK_MS = 100;
-/** Stands for an attempt that nobody saw. */
-const NOT_ASKED = "not asked";
+/** How often it is tried to write an outcome, where the lock is lost meanwhile. */
+const WRITES = 3;
+/** Outcomes of an account that wait to be written. */
+const MAX_UNWRITTEN = 100;
 
 /**
  * Sees that no account is locked by repetition: counts the refused logins of a principal, over all processes of the
  * store, and from so many on lets none be tried for a while. Attempts under way count as refused until their outcome
- * is known, so that those who come at once are not more either; those of killed processes until somebody else logs in
- * for the same entry, or their time is over.
+ * is known, so that those who come at once are not more either. Those whose outcome nobody learns (no answer came, or
+ * the process was killed) count as refused too, unless the password was right lately: a wrong one is not shown again
+ * and again, and an outage does not suspend a right one.
+ *
+ * What it keeps holds no secret, and is not sealed: it counts for all, whatever their keys.
  */
 export class LockoutGuard {
   readonly #vault: Vault;
-  readonly #max: number;
-  readonly #windowMs: number;
-  readonly #pauseMs: number;
+  readonly #limits: RecordLimits;
   readonly #warn: (message: string) => void;
   /** Sources that have got a token, until when they ask for no other, and so show no password. */
   readonly #proven = new WeakMap<object, number>();
@@ -73,12 +79,16 @@ export class LockoutGuard {
   readonly #proving = new WeakMap<object, Promise<unknown>>();
   /** Refusals that were counted: a source throws them again without asking anybody. */
   readonly #counted = new WeakSet<object>();
+  /** Outcomes that the store did not take, by key: they count here until it does. */
+  readonly #unwritten = new Map<string, readonly AttemptNote[]>();
 
   constructor(vault: Vault, limits: LockoutLimits, warn: (message: string) => void) {
     this.#vault = vault;
-    this.#max = limits.refusals;
-    this.#windowMs = limits.windowSeconds * 1000;
-    this.#pauseMs = limits.pauseSeconds * 1000;
+    this.#limits = {
+      refusals: limits.refusals,
+      windowMs: limits.windowSeconds * 1000,
+      pauseMs: limits.pauseSeconds * 1000,
+    };
     this.#warn = warn;
   }
 
@@ -88,21 +98,8 @@ export class LockoutGuard {
    * @throws LoginSuspendedError; StoreError.
    */
   async begin(account: Account, signal: AbortSignal): Promise<LoginAttempt> {
-    const key = entryKey("lockout", "1", account.scope.toLowerCase(), account.principal.toLowerCase());
-    const id = randomBytes(12).toString("base64url");
-    const limit = Date.now() + WAIT_MS;
-    while (!(await this.#enter(key, id, account, signal))) {
-      if (Date.now() > limit) throw busy();
-      await sleep(LOOK_MS * (0.5 + Math.random()), signal).catch(() => {
-        throw abortedBy(signal);
-      });
-    }
-    return {
-      settle: (error) =>
-        this.#settle(key, id, error).catch((failure: unknown) => {
-          this.#warn(`The outcome of a login was not noted: ${describe(failure)}`);
-        }),
-    };
+    const id = await this.#admit(account, signal);
+    return { settle: (error) => this.#settle(account, id, outcomeOf(error)) };
   }
 
   /**
@@ -124,7 +121,7 @@ export class LockoutGuard {
         [signal],
       );
     }
-    if (isProven()) return ask();
+    if (isProven()) return this.#askProven(source, account, ask);
     const proof = this.#prove(source, account, ask, signal);
     this.#proving.set(source, proof);
     try {
@@ -134,106 +131,144 @@ export class LockoutGuard {
     }
   }
 
+  /** To be told that a source may ask for another token: the one it had was refused, or is to be forgotten. */
+  distrust(source: object): void {
+    this.#proven.delete(source);
+  }
+
+  /** Has a token that is there already; where it was asked for nevertheless, and refused, that counts as well. */
+  async #askProven<T>(source: object, account: Account, ask: () => Promise<T>): Promise<T> {
+    try {
+      return await ask();
+    } catch (error) {
+      this.distrust(source);
+      await this.#settle(account, newId(), this.#outcomeOfSource(error));
+      throw error;
+    }
+  }
+
   async #prove<T extends object>(
     source: object,
     account: Account,
     ask: () => Promise<T>,
     signal: AbortSignal,
   ): Promise<T> {
-    const attempt = await this.begin(account, signal);
+    const id = await this.#admit(account, signal);
     try {
       const shown = await ask();
       const endsAt = "notOnOrAfter" in shown ? Number(shown.notOnOrAfter) : 0;
       const now = Date.now();
       this.#proven.set(source, now + Math.max(0, endsAt - now) / 2);
-      await attempt.settle(undefined);
+      await this.#settle(account, id, "accepted");
       return shown;
     } catch (error) {
-      const isNew = typeof error === "object" && error !== null && !this.#counted.has(error);
-      if (isNew) this.#counted.add(error);
-      await attempt.settle(isNew ? error : NOT_ASKED);
+      await this.#settle(account, id, this.#outcomeOfSource(error));
       throw error;
     }
   }
 
-  /** @returns whether there is room for another attempt. */
-  #enter(key: string, id: string, account: Account, signal: AbortSignal): Promise<boolean> {
-    return this.#vault.locked(key, { signal }, async (entry) => {
-      const now = Date.now();
-      const record = await this.#read(entry, now);
-      if (now < record.suspendedUntil) throw suspended(account, record.suspendedUntil);
-      // Who began another attempt for the same entry has its lock no more: it was killed, and nothing is to come of it.
-      const others = record.pending.filter((each) => each.entry !== account.entry);
-      if (record.refusals.length + others.length >= this.#max) return false;
-      await this.#write(entry, {
-        ...record,
-        pending: [...others, { id, entry: account.entry, until: now + ATTEMPT_MS }],
-      });
-      return true;
-    });
+  /** What a source threw counts once; of a request that was given up, it is not seen whether it was sent. */
+  #outcomeOfSource(error: unknown): AttemptOutcome {
+    if (typeof error !== "object" || error === null || this.#counted.has(error)) return "unshown";
+    this.#counted.add(error);
+    return error instanceof AbortedError ? "unanswered" : outcomeOf(error);
   }
 
-  async #settle(key: string, id: string, error: unknown): Promise<void> {
-    await this.#vault.locked(key, {}, async (entry) => {
+  /** Waits until there is room for another attempt; its ID. */
+  async #admit(account: Account, signal: AbortSignal): Promise<string> {
+    const id = newId();
+    const limit = Date.now() + WAIT_MS;
+    while (!(await this.#enter(id, account, signal))) {
+      if (Date.now() > limit) throw busy();
+      await sleep(LOOK_MS * (0.5 + Math.random()), signal).catch(() => {
+        throw abortedBy(signal);
+      });
+    }
+    return id;
+  }
+
+  /** @returns whether there is room for another attempt. */
+  async #enter(id: string, account: Account, signal: AbortSignal): Promise<boolean> {
+    const limits = this.#limits;
+    const { entry } = account;
+    const record = await this.#update(keyOf(account), { signal }, (before, now) => {
+      // Who began another attempt for the same entry has its lock no more: it was killed.
+      const ended = withUnanswered(before, (each) => each.entry === entry, now, limits);
+      const known = suspendIfTooMany(ended, now, limits);
+      const count = known.refusals.length + known.pending.length;
+      if (known.suspendedUntil > 0 || count >= limits.refusals) return known;
+      return { ...known, pending: [...known.pending, { id, entry, until: now + ATTEMPT_MS }] };
+    });
+    if (record.suspendedUntil > 0) throw suspended(account, record.suspendedUntil);
+    return record.pending.some((each) => each.id === id);
+  }
+
+  /** Writes what became of an attempt. What cannot be written counts here until it is. Never fails. */
+  async #settle(account: Account, id: string, outcome: AttemptOutcome): Promise<void> {
+    const key = keyOf(account);
+    const note: AttemptNote = { id, outcome, at: Date.now() };
+    this.#unwritten.set(key, [...(this.#unwritten.get(key) ?? []), note].slice(-MAX_UNWRITTEN));
+    for (let tries = 1; ; tries++) {
+      try {
+        await this.#update(key, {}, (record) => record);
+        return;
+      } catch (error) {
+        const isLost = error instanceof StoreError && error.code === "STORE_LOCK_LOST";
+        if (isLost && tries < WRITES) continue;
+        this.#warn(`The outcome of a login was not noted: ${describe(error)}`);
+        return;
+      }
+    }
+  }
+
+  /** Changes what is kept of an account, after what was not written yet. @returns it. */
+  async #update(
+    key: string,
+    options: LockOptions,
+    change: (record: LockoutRecord, now: number) => LockoutRecord,
+  ): Promise<LockoutRecord> {
+    return this.#vault.locked(key, options, async (entry) => {
       const now = Date.now();
       const before = await this.#read(entry, now);
-      const pending = before.pending.filter((each) => each.id !== id);
-      const isAccepted = error === undefined || lacksRights(error);
-      const isLocked = error instanceof VsphereSsoError && error.code === "ACCOUNT_LOCKED";
-      const isRefused = !isAccepted && (isLocked || isLoginRefusal(error));
-      const refusals = isAccepted ? [] : isRefused ? [...before.refusals, now] : before.refusals;
-      const suspends = isLocked || (isRefused && refusals.length >= this.#max);
-      await this.#write(entry, {
-        refusals: suspends ? [] : refusals,
-        pending,
-        suspendedUntil: suspends ? now + this.#pauseMs : isAccepted ? 0 : before.suspendedUntil,
-      });
+      const notes = this.#unwritten.get(key) ?? [];
+      const known = notes.reduce((record, note) => withNote(record, note, now, this.#limits), before);
+      const next = change(notes.length > 0 ? current(known, now, this.#limits) : before, now);
+      if (next === before) return next;
+      if (isWorthKeeping(next)) await entry.write(writeLockout(next), lifetimeMs(next, now, this.#limits));
+      else await entry.remove();
+      const left = (this.#unwritten.get(key) ?? []).filter((note) => !notes.includes(note));
+      if (left.length > 0) this.#unwritten.set(key, left);
+      else this.#unwritten.delete(key);
+      return next;
     });
   }
 
-  async #read(entry: LockedEntry, now: number): Promise<GuardRecord> {
-    let record: GuardRecord = { refusals: [], pending: [], suspendedUntil: 0 };
+  async #read(entry: LockedEntry, now: number): Promise<LockoutRecord> {
+    let record = NO_LOCKOUT;
     try {
       const text = await entry.read();
-      if (text !== undefined) record = parse(text) ?? record;
+      if (text !== undefined) record = readLockout(text);
     } catch (error) {
       if (!(error instanceof DamagedEntryError)) throw error;
       this.#warn(`What was known of refused logins is lost: ${error.message}`);
     }
-    return {
-      refusals: record.refusals.filter((time) => now - this.#windowMs < time && time <= now + this.#windowMs),
-      pending: record.pending.filter(({ until }) => now < until && until <= now + 2 * ATTEMPT_MS),
-      suspendedUntil: record.suspendedUntil,
-    };
-  }
-
-  async #write(entry: LockedEntry, record: GuardRecord): Promise<void> {
-    const { refusals, pending, suspendedUntil } = record;
-    const now = Date.now();
-    if (refusals.length === 0 && pending.length === 0 && suspendedUntil <= now) return entry.remove();
-    const text = JSON.stringify({
-      version: RECORD_VERSION,
-      type: "lockout",
-      refusals: refusals.map((time) => ({ at: timeText(time) })),
-      pending: pending.map(({ until, ...rest }) => ({ ...rest, until: timeText(until) })),
-      ...(suspendedUntil > now && { suspendedUntil: timeText(suspendedUntil) }),
-    });
-    await entry.write(text, Math.max(this.#windowMs, ATTEMPT_MS, suspendedUntil - now) + ATTEMPT_MS);
+    return current(record, now, this.#limits);
   }
 }
 
-function parse(text: string): GuardRecord | undefined {
-  const value = readEntry(text, "lockout");
-  if (value === undefined) return undefined;
-  return {
-    refusals: readList(value, "refusals", MAX_LISTED).map((each) => readTime(each, "at")),
-    pending: readList(value, "pending", MAX_LISTED).map((each) => ({
-      id: ownText(each, "id") ?? "",
-      entry: ownText(each, "entry") ?? "",
-      until: readTime(each, "until"),
-    })),
-    suspendedUntil: own(value, "suspendedUntil") === undefined ? 0 : readTime(value, "suspendedUntil"),
-  };
+function keyOf({ scope, principal }: Account): string {
+  return lockoutKey(scope, principal);
+}
+
+function newId(): string {
+  return randomBytes(12).toString("base64url");
+}
+
+function outcomeOf(error: unknown): AttemptOutcome {
+  if (error === undefined || lacksRights(error)) return "accepted";
+  if (error instanceof VsphereSsoError && error.code === "ACCOUNT_LOCKED") return "locked";
+  if (isLoginRefusal(error)) return "refused";
+  return isUnanswered(error) ? "unanswered" : "unshown";
 }
 
 function suspended({ principal, scope }: Account, until: number): LoginSuspendedError {

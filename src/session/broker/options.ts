@@ -9,7 +9,7 @@ export interface SessionBrokerOptions {
   /** Where sessions are kept, and who shares them. Default a `MemoryStore`: this object alone. */
   readonly store?: SessionStore | undefined;
   /**
-   * Encrypts what is stored (AES-256-GCM): a text, which scrypt makes a key of, or at least 32 random bytes. All who
+   * Encrypts the sessions that are stored (AES-256-GCM): a text, which scrypt makes a key of, or at least 32 random bytes. All who
    * share the store give the same. Default: entries are stored as they are.
    */
   readonly encryptionKey?: string | Uint8Array | undefined;
@@ -39,7 +39,7 @@ export interface BrokerConnectOptions extends Omit<ConnectOptions, "credential" 
   readonly credential: GivenCredential;
   /**
    * Whose session: the name it is kept by. Default what the credential tells: the user name, the subject of a token,
-   * the SHA-256 fingerprint of a certificate.
+   * the SHA-256 fingerprint of a certificate. Case does not matter, and `DOMAIN\user` is `user@DOMAIN`.
    */
   readonly principal?: string | undefined;
   /**

@@ -2,6 +2,9 @@ import { StoreError } from "../../errors.ts";
 import { isHeaderValue } from "../header-value.ts";
 import { isObject, type JsonObject, own, ownText, parseJson } from "../json-text.ts";
 import type { SessionSide } from "../session-event.ts";
+import { DamagedEntryError } from "../stores/damaged-entry.ts";
+
+export { DamagedEntryError };
 
 /** Version of the format. Others are refused, for what they mean is not known. */
 export const RECORD_VERSION = 1;
@@ -9,9 +12,11 @@ export const RECORD_VERSION = 1;
 /** Characters of an entry that are read. */
 export const MAX_ENTRY: number = 4 * 1024 * 1024;
 const MAX_ID = 64 * 1024;
+/** Holders that are kept, of which those count that were heard of last. */
 const MAX_HOLDERS = 20_000;
-/** Sessions that others took the place of, kept until they can be ended. */
+/** Sessions that are not handed out any more, kept until they can be ended; beyond `MAX_RETIRED` that is seen to. */
 export const MAX_RETIRED = 8;
+const MAX_RETIRED_EVER = 100;
 
 /** The session of one side. Times are milliseconds of the clock of the machine that wrote them. */
 export interface SideRecord {
@@ -75,22 +80,13 @@ export function writeRecord(record: SessionRecord): string {
     vapi: vapi && writeSide(vapi),
     vim: vim && writeSide(vim),
     checkedAt: timeText(checkedAt),
-    holders: holders.map(({ id, until }) => ({ id, until: timeText(until) })),
-    retired: retired.map((each) => ({
+    holders: latest(holders).map(({ id, until }) => ({ id, until: timeText(until) })),
+    retired: retired.slice(-MAX_RETIRED_EVER).map((each) => ({
       vapi: each.vapi && writeSide(each.vapi),
       vim: each.vim && writeSide(each.vim),
     })),
     limit: limit && { ...limit, until: timeText(limit.until) },
   });
-}
-
-/** An entry is damaged: what it held is lost. */
-export class DamagedEntryError extends StoreError {
-  constructor(what: string) {
-    super("STORE_UNREADABLE", `An entry of the session store is damaged: ${what}`, {
-      hint: "log in anew, which replaces it; the session that it may have held ends when it has idled",
-    });
-  }
 }
 
 /**
@@ -130,8 +126,8 @@ export function readRecord(text: string): SessionRecord | undefined {
     vapi: readSide(own(value, "vapi")),
     vim: readSide(own(value, "vim")),
     checkedAt: readTime(value, "checkedAt"),
-    holders: readList(value, "holders", MAX_HOLDERS).map(readHolder),
-    retired: readList(value, "retired", MAX_RETIRED).map((each) => ({
+    holders: latest(readList(value, "holders").map(readHolder)),
+    retired: readList(value, "retired", MAX_RETIRED_EVER).map((each) => ({
       vapi: readSide(own(each, "vapi")),
       vim: readSide(own(each, "vim")),
     })),
@@ -164,6 +160,11 @@ function readHolder(value: JsonObject): HolderRecord {
   return { id, until: readTime(value, "until") };
 }
 
+function latest(holders: readonly HolderRecord[]): readonly HolderRecord[] {
+  if (holders.length <= MAX_HOLDERS) return holders;
+  return [...holders].sort((a, b) => b.until - a.until).slice(0, MAX_HOLDERS);
+}
+
 function readLimit(value: unknown): LimitRecord | null {
   if (value === null || value === undefined) return null;
   if (!isObject(value)) throw new DamagedEntryError("the limit is no object");
@@ -180,7 +181,11 @@ function readLimit(value: unknown): LimitRecord | null {
 }
 
 /** The objects of a list. @throws DamagedEntryError */
-export function readList(object: JsonObject, name: string, max: number): readonly JsonObject[] {
+export function readList(
+  object: JsonObject,
+  name: string,
+  max: number = Number.POSITIVE_INFINITY,
+): readonly JsonObject[] {
   const list = own(object, name) ?? [];
   if (!Array.isArray(list) || list.length > max || !list.every(isObject)) {
     throw new DamagedEntryError(`its ${name} cannot be read`);

@@ -1,7 +1,8 @@
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes, scrypt } from "node:crypto";
 import { InvalidArgumentError, StoreError } from "../../errors.ts";
 import { isObject, own, ownText, parseJson } from "../json-text.ts";
-import { DamagedEntryError, MAX_ENTRY } from "./record.ts";
+import { DamagedEntryError } from "../stores/damaged-entry.ts";
+import { MAX_ENTRY } from "./record.ts";
 
 const FORMAT = "vsphere-sso-sealed";
 const VERSION = 1;

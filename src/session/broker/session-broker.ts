@@ -1,38 +1,27 @@
 import { randomBytes } from "node:crypto";
 import { inspect } from "node:util";
-import { AbortedError, InvalidArgumentError, StoreError, VsphereSsoError } from "../../errors.ts";
+import { AbortedError, InvalidArgumentError, VsphereSsoError } from "../../errors.ts";
 import { formatAuthority, parseServer } from "../../net/authority.ts";
-import { SIDES } from "../bridge-held.ts";
+import { onAbort } from "../../net/deadline.ts";
 import type { AdoptedSessions, AdoptOptions, BridgeConnectOptions } from "../connect-options.ts";
 import type { SessionCredential } from "../principal.ts";
 import { POOL, type PooledOptions } from "../session-pool.ts";
 import { MemoryStore } from "../stores/memory-store.ts";
 import type { SessionStore } from "../stores/session-store.ts";
 import { VCenter } from "../vcenter.ts";
-import { assemble } from "../vcenter-parts.ts";
-import { endSessions } from "./end-sessions.ts";
-import { BrokerEntry, type EntryContext } from "./entry.ts";
-import { withSession } from "./holding.ts";
-import { CredentialMarks, entryKey, type GivenCredential, requirePrincipalName } from "./identity.ts";
+import { BrokerEntry } from "./entry.ts";
+import type { EntryContext } from "./entry-context.ts";
+import { CredentialMarks, requirePrincipalName } from "./identity.ts";
+import { importSessions } from "./import-sessions.ts";
 import { SessionLease } from "./lease.ts";
 import { LeasePool } from "./lease-pool.ts";
 import { LockoutGuard } from "./lockout-guard.ts";
+import { logoutStored } from "./logout-stored.ts";
 import { type BrokerConnectOptions, checkBrokerOptions, type SessionBrokerOptions } from "./options.ts";
-import {
-  DamagedEntryError,
-  emptyRecord,
-  RECORD_VERSION,
-  readRecord,
-  type SessionRecord,
-  writeRecord,
-} from "./record.ts";
 import { noSeal, sealWith } from "./seal.ts";
+import { isOf, StoredEntries } from "./stored-entries.ts";
 import { type StoredSession, storedSession } from "./stored-session.ts";
 import { Vault } from "./vault.ts";
-
-/** Milliseconds for which a store keeps what was imported, unless it is used. */
-const KEEP_MS = 7 * 24 * 3_600_000;
-const END_TIMEOUT_MS = 10_000;
 
 /**
  * Shares sessions: of all who ask for one of the same principal at the same server, in this process and in all others
@@ -52,6 +41,7 @@ export class SessionBroker implements AsyncDisposable {
   readonly #store: SessionStore;
   readonly #ownsStore: boolean;
   readonly #vault: Vault;
+  readonly #stored: StoredEntries;
   readonly #context: EntryContext;
   readonly #guard: LockoutGuard | undefined;
   readonly #marks = new CredentialMarks();
@@ -60,6 +50,7 @@ export class SessionBroker implements AsyncDisposable {
   /** Which servers share sessions between their sides, as they were seen to. */
   readonly #decisions = new Map<string, boolean>();
   readonly #opening = new Set<Promise<unknown>>();
+  readonly #closing = new AbortController();
   #closed: Promise<void> | undefined;
 
   /** @throws InvalidArgumentError for an option that cannot be used. */
@@ -70,7 +61,8 @@ export class SessionBroker implements AsyncDisposable {
     const { encryptionKey } = options;
     this.#vault = new Vault(this.#store, encryptionKey === undefined ? noSeal : sealWith(encryptionKey));
     const warn = onceInARow(options.onWarning);
-    this.#guard = lockout && new LockoutGuard(this.#vault, lockout, warn);
+    this.#stored = new StoredEntries(this.#vault, this.#marks, warn);
+    this.#guard = lockout && new LockoutGuard(new Vault(this.#store, noSeal), lockout, warn);
     const holder = randomBytes(12).toString("base64url");
     this.#context = { vault: this.#vault, holder, warn, ...checked };
     Object.defineProperty(this, inspect.custom, {
@@ -88,12 +80,17 @@ export class SessionBroker implements AsyncDisposable {
    */
   async acquire(server: string, options: BrokerConnectOptions): Promise<SessionLease> {
     this.#requireOpen();
-    const opening = this.#open(server, options);
+    const abort = new AbortController();
+    const releases = [options.signal, this.#closing.signal].map((signal) =>
+      onAbort(signal, () => abort.abort(signal?.reason)),
+    );
+    const opening = this.#open(server, { ...options, signal: abort.signal });
     this.#opening.add(opening);
     try {
       return await opening;
     } finally {
       this.#opening.delete(opening);
+      for (const release of releases) release();
     }
   }
 
@@ -114,7 +111,7 @@ export class SessionBroker implements AsyncDisposable {
 
   /** What the store has, of all servers and principals; entries that cannot be read are warned of. */
   async list(): Promise<readonly StoredSession[]> {
-    const found = await this.#all();
+    const { found } = await this.#stored.all();
     return found
       .flatMap(({ key, record }) => storedSession(key, record) ?? [])
       .sort((a, b) => compare(a.server, b.server) || compare(a.principal, b.principal));
@@ -128,7 +125,7 @@ export class SessionBroker implements AsyncDisposable {
 
   /**
    * Keeps sessions that another program made, in the place of what is stored for their user. Each is verified by a
-   * call. Nobody ends them but `logout`.
+   * call. Nobody ends them but `logout`, also those that are stored already, by whichever name.
    *
    * @param options a `credential` is that of later logins, by which a store that is not shared tells callers apart;
    *   `principal` is the name to keep them by, by default the user the server tells.
@@ -140,47 +137,7 @@ export class SessionBroker implements AsyncDisposable {
     options: AdoptOptions & { readonly principal?: string | undefined },
   ): Promise<StoredSession> {
     this.#requireOpen();
-    const { principal, credential, ...rest } = options;
-    const vc = await VCenter.adopt(server, sessions, { ...rest, keepAlive: false });
-    try {
-      const info = await vc.check({ signal: options.signal });
-      const { vapi, vim } = vc.session;
-      const name = principal ?? info.vim?.user ?? info.vapi?.user;
-      if (name === undefined || name.trim() === "") {
-        throw new InvalidArgumentError("Whose session it is, the server does not tell", {
-          hint: "name the user as `principal`",
-        });
-      }
-      const now = Date.now();
-      const sideOf = (id: string | undefined, side: "vapi" | "vim") =>
-        id === undefined || info[side] === null
-          ? null
-          : {
-              id,
-              createdAt: Math.min(now, info[side].createdAt?.getTime() ?? now),
-              imported: true,
-              kept: true,
-              key: info[side].key,
-            };
-      const key = this.#keyOf(vc.server, name, credential);
-      const record = await this.#vault.locked(key, { signal: options.signal }, async (entry) => {
-        const known = await this.#parse(() => entry.read(), DamagedEntryError);
-        let imported = { ...(known ?? emptyRecord(vc.server, name.trim())), checkedAt: now };
-        for (const side of SIDES) {
-          const session = sideOf(side === "vapi" ? vapi?.id : vim?.id, side);
-          if (session) imported = { ...imported, ...withSession(imported, side, session) };
-        }
-        await entry.write(writeRecord(imported), KEEP_MS);
-        return imported;
-      });
-      const stored = storedSession(key, record);
-      if (stored) return stored;
-      throw new InvalidArgumentError("The session has ended since it was given", {
-        hint: "make another one",
-      });
-    } finally {
-      await vc.close();
-    }
+    return importSessions(server, sessions, options, { vault: this.#vault, entries: this.#stored });
   }
 
   /**
@@ -188,39 +145,18 @@ export class SessionBroker implements AsyncDisposable {
    * store. Who uses such a session is given another one.
    *
    * @returns what was ended.
-   * @throws what the first logout that failed threw, after all were tried: that one stays stored; StoreError.
+   * @throws what the first logout that failed threw, after all were tried: that one stays stored; StoreError, also for
+   *   an entry that cannot be read and may be one of these, after the others were ended.
    */
   async logout(
     server: string,
     options: BridgeConnectOptions & { readonly principal?: string | undefined },
   ): Promise<readonly StoredSession[]> {
-    const { principal, ...rest } = options;
-    const wanted = hostOf(server);
-    const entries = (await this.#all()).filter(
-      ({ record }) => record.server === wanted && isOf(record, principal),
-    );
-    if (entries.length === 0) return [];
-    const parts = assemble(server, { ...rest, keepAlive: false }, undefined);
-    const ended: StoredSession[] = [];
-    const failures: unknown[] = [];
-    try {
-      for (const { key } of entries) {
-        try {
-          const one = await this.#logout(key, parts, rest);
-          if (one) ended.push(one);
-        } catch (error) {
-          failures.push(error);
-        }
-      }
-    } finally {
-      await parts.close();
-    }
-    if (failures.length > 0) throw failures[0];
-    return ended;
+    return logoutStored(server, options, { vault: this.#vault, entries: this.#stored });
   }
 
   /**
-   * Releases all holds, also those that are being acquired, and closes the store unless it was given.
+   * Releases all holds, gives up those that are being acquired, and closes the store unless it was given.
    *
    * @throws what the first release that failed threw, after all were tried.
    */
@@ -236,6 +172,7 @@ export class SessionBroker implements AsyncDisposable {
   async #close(): Promise<void> {
     const releaseAll = (): Promise<PromiseSettledResult<void>[]> =>
       Promise.allSettled([...this.#leases].map((lease) => lease.release()));
+    this.#closing.abort(closedError());
     const results = await releaseAll();
     // They find out that it is closed, and release what they got.
     await Promise.allSettled([...this.#opening]);
@@ -250,7 +187,7 @@ export class SessionBroker implements AsyncDisposable {
     if (credential === undefined) throw new InvalidArgumentError("There is no credential");
     const host = hostOf(server);
     const principal = await requirePrincipalName(credential, given);
-    const key = this.#keyOf(host, principal, credential);
+    const key = this.#stored.keyOf(host, principal, credential);
     const entry = this.#entry(key, host, principal);
     let lease: SessionLease | undefined;
     const pool = new LeasePool({
@@ -287,32 +224,6 @@ export class SessionBroker implements AsyncDisposable {
     }
   }
 
-  async #logout(
-    key: string,
-    { host, sides }: Pick<ReturnType<typeof assemble>, "host" | "sides">,
-    { signal, closeTimeoutMs = END_TIMEOUT_MS }: BridgeConnectOptions,
-  ): Promise<StoredSession | undefined> {
-    return this.#vault.locked(key, { signal }, async (entry) => {
-      const record = await this.#parse(() => entry.read());
-      if (record === undefined) return undefined;
-      const { principal, vapi, vim, retired } = record;
-      const failures = await endSessions([{ vapi, vim }, ...retired], {
-        server: host,
-        principal,
-        sides,
-        timeoutMs: closeTimeoutMs,
-      });
-      if (failures.length > 0) throw failures[0];
-      await entry.remove();
-      return storedSession(key, record);
-    });
-  }
-
-  #keyOf(host: string, principal: string, credential: GivenCredential | undefined): string {
-    const mark = this.#vault.shared ? "" : this.#marks.markOf(credential);
-    return entryKey("session", String(RECORD_VERSION), host, principal.trim().toLowerCase(), mark);
-  }
-
   #entry(key: string, host: string, principal: string): BrokerEntry {
     let entry = this.#entries.get(key);
     if (entry === undefined) {
@@ -326,30 +237,6 @@ export class SessionBroker implements AsyncDisposable {
     if (!entry.isUsed && this.#entries.get(entry.key) === entry) this.#entries.delete(entry.key);
   }
 
-  async #all(): Promise<{ readonly key: string; readonly record: SessionRecord }[]> {
-    const found: { readonly key: string; readonly record: SessionRecord }[] = [];
-    for (const key of await this.#vault.keys()) {
-      const record = await this.#parse(() => this.#vault.read(key));
-      if (record) found.push({ key, record });
-    }
-    return found;
-  }
-
-  /** An entry that cannot be read, for a reason of the kind given, is none, with a warning. */
-  async #parse(
-    read: () => Promise<string | undefined>,
-    kind: typeof StoreError | typeof DamagedEntryError = StoreError,
-  ): Promise<SessionRecord | undefined> {
-    try {
-      const text = await read();
-      return text === undefined ? undefined : readRecord(text);
-    } catch (error) {
-      if (!(error instanceof kind) || error.code !== "STORE_UNREADABLE") throw error;
-      this.#context.warn(error.message);
-      return undefined;
-    }
-  }
-
   #warn(what: string, error: unknown): void {
     const why = error instanceof VsphereSsoError ? error.message : "an error that is none of this package's";
     this.#context.warn(`${what}: ${why}`);
@@ -357,16 +244,16 @@ export class SessionBroker implements AsyncDisposable {
 
   #requireOpen(): void {
     if (this.#closed === undefined) return;
-    throw new AbortedError("The broker is closed", { hint: "make another one" });
+    throw closedError();
   }
+}
+
+function closedError(): AbortedError {
+  return new AbortedError("The broker is closed", { hint: "make another one" });
 }
 
 function hostOf(server: string): string {
   return formatAuthority(parseServer(server));
-}
-
-function isOf({ principal }: Pick<SessionRecord, "principal">, wanted: string | undefined): boolean {
-  return wanted === undefined || principal.toLowerCase() === wanted.trim().toLowerCase();
 }
 
 function compare(a: string, b: string): number {

@@ -1,12 +1,29 @@
+import { StoreError } from "../../errors.ts";
+import { DamagedEntryError } from "../stores/damaged-entry.ts";
 import type { LockOptions, SessionStore } from "../stores/session-store.ts";
 import type { Seal } from "./seal.ts";
 
 /** An entry while its lock is held. */
 export interface LockedEntry {
+  /** Fires when the lock was lost: from then on others may use what is told in the entry. */
+  readonly lost: AbortSignal;
   /** @throws as `Vault.read`. */
   read(): Promise<string | undefined>;
   write(text: string, ttlMs: number): Promise<void>;
   remove(): Promise<void>;
+}
+
+/**
+ * To be called before what cannot be taken back, as the end of a session.
+ *
+ * @throws StoreError `STORE_LOCK_LOST` when the lock was lost.
+ */
+export function requireLock({ lost }: LockedEntry): void {
+  if (!lost.aborted) return;
+  throw new StoreError("STORE_LOCK_LOST", "The lock of an entry was lost before its sessions were ended", {
+    cause: lost.reason,
+    hint: "try again; the store may be slow, or this process was stopped for a while",
+  });
 }
 
 /** The entries of a store, as they are when they are not sealed. */
@@ -30,7 +47,12 @@ export class Vault {
   /** @throws DamagedEntryError; StoreError. */
   async read(key: string): Promise<string | undefined> {
     const text = await this.#store.read(key);
-    return text === undefined ? undefined : this.#seal.open(key, text);
+    if (text === undefined) return undefined;
+    try {
+      return await this.#seal.open(key, text);
+    } catch (error) {
+      throw located(error, this.#store.where?.(key));
+    }
   }
 
   /** Does beforehand what a write would take time for. */
@@ -43,6 +65,7 @@ export class Vault {
     const lock = await this.#store.lock(key, options);
     try {
       return await work({
+        lost: lock.lost,
         read: () => this.read(key),
         write: async (text, ttlMs) => lock.write(await this.#seal.seal(key, text), ttlMs),
         remove: () => lock.remove(),
@@ -51,4 +74,14 @@ export class Vault {
       await lock.release();
     }
   }
+}
+
+/** Says where an entry is that cannot be opened: whoever is to remove it has to find it. */
+function located(error: unknown, where: string | undefined): unknown {
+  if (where === undefined || !(error instanceof StoreError) || error instanceof DamagedEntryError)
+    return error;
+  return new StoreError("STORE_UNREADABLE", `${error.message}: ${where}`, {
+    hint: error.hint,
+    cause: error.cause,
+  });
 }

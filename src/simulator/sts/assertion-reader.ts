@@ -1,3 +1,4 @@
+import type { KeyObject } from "node:crypto";
 import {
   DS_NAMESPACE,
   EXC_C14N,
@@ -25,16 +26,34 @@ export interface OwnAssertion extends Omit<AssertionContent, "issuer" | "issuedA
  * @returns undefined for any other.
  */
 export function readOwnAssertion(assertion: Element, view: NodeView): OwnAssertion | undefined {
-  if (!isSignedBy(assertion, view)) return undefined;
-  const read = readContent(assertion);
-  if (!read || view.now - view.sso.limits.clockToleranceMs >= read.notOnOrAfter) return undefined;
-  return read;
+  return inForce(readSigned(assertion, view), view);
 }
 
-/** The same, of a token that stands alone. */
+/** The same, of a token that stands alone. The nodes of a group are all shown one: it is verified once. */
 export function parseAssertion(text: string, view: NodeView): OwnAssertion | undefined {
-  const element = parseAlone(text);
-  return is(element, SAML2_NAMESPACE, "Assertion") ? readOwnAssertion(element, view) : undefined;
+  const { publicKey } = view.sso.signing;
+  const known = verified.get(publicKey) ?? new Map<string, OwnAssertion>();
+  verified.set(publicKey, known);
+  let read = known.get(text);
+  if (read === undefined) {
+    const element = parseAlone(text);
+    read = is(element, SAML2_NAMESPACE, "Assertion") ? readSigned(element, view) : undefined;
+    if (known.size >= MOST_VERIFIED) known.clear();
+    if (read) known.set(text, read);
+  }
+  return inForce(read, view);
+}
+
+/** What was read of texts that verified, by the key that did it. */
+const verified = new WeakMap<KeyObject, Map<string, OwnAssertion>>();
+const MOST_VERIFIED = 16;
+
+function readSigned(assertion: Element, view: NodeView): OwnAssertion | undefined {
+  return isSignedBy(assertion, view) ? readContent(assertion) : undefined;
+}
+
+function inForce(read: OwnAssertion | undefined, { now, sso }: NodeView): OwnAssertion | undefined {
+  return read && now - sso.limits.clockToleranceMs < read.notOnOrAfter ? read : undefined;
 }
 
 function parseAlone(text: string): Element | undefined {

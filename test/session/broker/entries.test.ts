@@ -3,10 +3,10 @@ import { describe, expect, test } from "vitest";
 import { readRecord } from "../../../src/session/broker/record.ts";
 import { noSeal, sealWith } from "../../../src/session/broker/seal.ts";
 import { thrownBy } from "../doors.ts";
-import { callBoth, lab, SharedMemory } from "./lab.ts";
+import { callBoth, lab, SharedMemory, sessionKeys } from "./lab.ts";
 
 async function put(store: SharedMemory, change: (text: string) => string): Promise<string> {
-  const [key = ""] = await store.keys();
+  const [key = ""] = await sessionKeys(store);
   const lock = await store.lock(key);
   const text = (await store.read(key)) ?? "";
   await lock.write(change(text));
@@ -22,7 +22,7 @@ describe("an entry that is encrypted", () => {
       const store = new SharedMemory();
       const one = broker({ store, encryptionKey });
       const lease = await one.acquire(url, connect);
-      const [key = ""] = await store.keys();
+      const [key = ""] = await sessionKeys(store);
       const text = (await store.read(key)) ?? "";
       for (const secret of [lease.vc.session.id as string, credential.username, "127.0.0.1"]) {
         expect(text).not.toContain(secret);

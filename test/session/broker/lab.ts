@@ -51,6 +51,11 @@ export async function lab(options: SimulatorOptions = {}) {
 
 export type Lab = Awaited<ReturnType<typeof lab>>;
 
+/** Keys of entries that hold sessions; what is known of an account's logins has shorter ones, and stays for a day. */
+export async function sessionKeys(store: SessionStore): Promise<readonly string[]> {
+  return (await store.keys()).filter((key) => key.length === 64);
+}
+
 export function times<T>(count: number, make: (index: number) => T): T[] {
   return Array.from({ length: count }, (_, index) => make(index));
 }
@@ -59,4 +64,23 @@ export function times<T>(count: number, make: (index: number) => T): T[] {
 export async function callBoth({ vc }: SessionLease): Promise<void> {
   await vc.vapi.get("/api/vcenter/vm");
   await vc.soap.currentSession();
+}
+
+/** Changes the record of the one session that a store has. */
+export async function change(store: SessionStore, edit: (text: string) => string): Promise<void> {
+  for (const key of await store.keys()) {
+    const lock = await store.lock(key);
+    const text = (await store.read(key)) ?? "";
+    if (text.includes('"type":"session"')) await lock.write(edit(text));
+    await lock.release();
+  }
+}
+
+/** Makes the session that is stored older. */
+export async function age(store: SessionStore, ms: number): Promise<void> {
+  await change(store, (text) =>
+    text.replaceAll(/"createdAt":"([^"]+)"/g, (_, time: string) => {
+      return `"createdAt":"${new Date(Date.parse(time) - ms).toISOString()}"`;
+    }),
+  );
 }

@@ -183,6 +183,45 @@ describe.skipIf(process.platform === "win32")("the file store refuses", () => {
     await expect(below.lock(KEY)).rejects.toEqual(refused(/ENOTDIR/, /in the place of a folder/));
   });
 
+  test.skipIf(process.platform !== "linux")("a folder that nobody can make, at once", async () => {
+    const store = new FileStore({ folder: "/proc/vsso/vsphere-sso/sessions" });
+    expect(await store.read(KEY)).toBeUndefined();
+    await expect(store.lock(KEY)).rejects.toEqual(refused(/Cannot make .*ENOENT/));
+  });
+
+  test("a link that leads nowhere in the place of the folder", async () => {
+    const path = join(await testFolder(), "sessions");
+    await symlink(`${path}-nowhere`, path);
+    await expect(new FileStore({ folder: path }).lock(KEY)).rejects.toEqual(refused(/Cannot make .*ENOENT/));
+  });
+
+  test("this program's own folder above, where others can write to it", async () => {
+    const above = join(await testFolder(), "vsphere-sso");
+    const store = new FileStore({ folder: join(above, "sessions") });
+    await put(store, KEY, "secret");
+    for (const mode of [0o770, 0o707, 0o720, 0o702]) {
+      await chmod(above, mode);
+      const error = refused(/vsphere-sso is open to other users/, /chmod 700/);
+      await expect(store.read(KEY)).rejects.toEqual(error);
+      await expect(store.keys()).rejects.toEqual(error);
+      await expect(store.lock(KEY)).rejects.toEqual(error);
+    }
+    // There nobody replaces what is another's.
+    for (const mode of [0o1777, 0o755]) {
+      await chmod(above, mode);
+      expect(await store.read(KEY)).toBe("secret");
+    }
+  });
+
+  test.skipIf(!ROOT)("this program's own folder above, where it is another user's", async () => {
+    const above = join(await testFolder(), "vsphere-sso");
+    const store = new FileStore({ folder: join(above, "sessions") });
+    await put(store, KEY, "secret");
+    await chown(above, NOBODY, NOBODY);
+    await expect(store.read(KEY)).rejects.toEqual(refused(/vsphere-sso belongs to another user \(65534/));
+    await expect(store.lock(KEY)).rejects.toEqual(refused(/belongs to another user/));
+  });
+
   test("a folder that it may not write to, and says which", async () => {
     // The administrator may write anywhere; nobody may not.
     const base = await testFolder();

@@ -1,3 +1,4 @@
+import { userInfo } from "node:os";
 import { describe, expect, test } from "vitest";
 import { stateFolder } from "../../../src/session/stores/state-folder.ts";
 
@@ -74,4 +75,13 @@ describe("the folder for stored sessions", () => {
   test("follows HOME of the environment that is given, not that of the process", () => {
     expect(stateFolder({ HOME: "/elsewhere" }, "linux")).toBe("/elsewhere/.local/state/vsphere-sso/sessions");
   });
+
+  test.each(["", "relative/home", "."])(
+    "does not follow a HOME of %j: it would be below the current one",
+    (home) => {
+      const expected = `${userInfo().homedir}/.local/state/vsphere-sso/sessions`;
+      expect(stateFolder({ HOME: home }, "linux")).toBe(expected);
+      expect(stateFolder({}, "linux", home)).toBe(expected);
+    },
+  );
 });
