@@ -4,6 +4,7 @@ import { EXIT } from "./exit-code.ts";
 import { printRaw, printReply } from "./output/body.ts";
 import { formatJson } from "./output/json.ts";
 import { printable } from "./output/text.ts";
+import type { SeenRequest } from "./reply-recorder.ts";
 import { type SideToOpen, withSession } from "./session.ts";
 
 /** Where a call is made. */
@@ -19,8 +20,8 @@ export interface ServerCall {
   readonly label: string;
   /** The side of the server that answers it. */
   readonly open: SideToOpen;
-  /** Whether a request of the call's own goes to this URL. */
-  readonly isMeant: (url: URL) => boolean;
+  /** Whether a request is the call's own. */
+  readonly isMeant: (request: SeenRequest) => boolean;
   /** Makes it; what it gives is the value in the reply. */
   readonly run: (vc: VCenter, site: CallSite) => Promise<unknown>;
   /** True where the value is printed, and not the last reply as it came. */

@@ -1,9 +1,9 @@
 import { existsSync, readFileSync } from "node:fs";
-import { homedir } from "node:os";
-import { delimiter, join } from "node:path";
+import { delimiter, isAbsolute, join } from "node:path";
 import type { TransportOptions, TrustOptions } from "../index.ts";
 import { KnownHosts } from "../index.ts";
 import { type Environment, type FamilySettings, familySettings } from "./environment.ts";
+import { homeFolder, requireHomeFolder } from "./home-folder.ts";
 import type { Flags } from "./options.ts";
 import { UsageError } from "./usage.ts";
 
@@ -17,15 +17,20 @@ export interface Connection {
 /** The longest time that timers take, in whole seconds: 24 days. */
 const MAX_TIMEOUT_SECONDS = 2_147_483;
 
-/** Where `vsso trust --write` keeps thumbprints, and every command looks for them. */
-function defaultKnownHosts(env: Environment): string {
-  const base = env.XDG_CONFIG_HOME || join(env.HOME || homedir(), ".config");
-  return join(base, "vsso", "known_hosts");
+const KNOWN_HOSTS = ["vsso", "known_hosts"] as const;
+
+/** Where `vsso trust --write` keeps thumbprints, and every command looks for them; undefined without a home folder. */
+function defaultKnownHosts(env: Environment): string | undefined {
+  const { XDG_CONFIG_HOME: config = "" } = env;
+  if (isAbsolute(config)) return join(config, ...KNOWN_HOSTS);
+  const home = homeFolder(env);
+  return home === undefined ? undefined : join(home, ".config", ...KNOWN_HOSTS);
 }
 
-/** The known hosts file to write to: the flag's, the environment's first, or the default one. */
+/** The known hosts file to write to: the flag's, the environment's first, or the default one. @throws UsageError */
 export function knownHostsFile(flags: Flags, env: Environment): string {
-  return flags["known-hosts"] ?? familySettings(env)?.knownHosts?.[0] ?? defaultKnownHosts(env);
+  const file = flags["known-hosts"] ?? familySettings(env)?.knownHosts?.[0] ?? defaultKnownHosts(env);
+  return file ?? join(requireHomeFolder(env, "give --known-hosts FILE"), ".config", ...KNOWN_HOSTS);
 }
 
 /**
@@ -66,7 +71,8 @@ function resolveTrust(flags: Flags, env: Environment, family: FamilySettings | u
       ...(insecure && { insecure }),
     };
   }
-  const files = family?.knownHosts ?? [defaultKnownHosts(env)].filter((file) => existsSync(file));
+  const files =
+    family?.knownHosts ?? [defaultKnownHosts(env) ?? []].flat().filter((file) => existsSync(file));
   const [file, ...more] = files;
   return {
     ...(family?.ca && { ca: family.ca }),

@@ -50,4 +50,6 @@ run({
   process.exitCode = readerLeft && code === EXIT.interrupted ? EXIT.done : code;
   // A name that is still being resolved cannot be called off, but need not be waited for.
   if (interrupt.aborted) process.exit();
+  // Left to itself Node.js takes itself apart first, and meanwhile a signal kills what has done its work already.
+  process.once("beforeExit", () => process.exit());
 });

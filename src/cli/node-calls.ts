@@ -8,7 +8,7 @@ import { printable } from "./output/text.ts";
 
 /**
  * Makes a call at nodes of the linked group: one document of all of them, or each as soon as it has answered, its lines
- * behind its name.
+ * behind its name. What failed is told when all are done, the same reason once.
  *
  * @returns the exit code.
  */
@@ -33,17 +33,20 @@ export async function callNodes(context: CommandContext, call: ServerCall): Prom
     const print = (result: NodeResult<unknown>): void => {
       spinner.clear();
       out(formatResult(context, call, result, replyOf.get(result.node)));
-      err(formatNodeFailures([result], false));
     };
     const results = await spinner.during(call.label, async () => {
-      if (!json) for await (const result of run) print(result);
-      return run;
+      if (json) return run;
+      const printed: NodeResult<unknown>[] = [];
+      for await (const result of run) {
+        print(result);
+        // What it answered is out, and may be large.
+        printed.push(result.ok ? { ...result, value: undefined } : result);
+      }
+      return printed;
     });
     const code = exitCodeOfNodes(context, results);
-    if (json) {
-      out(formatNodes(results, (value) => value));
-      err(formatNodeFailures(results, true));
-    }
+    if (json) out(formatNodes(results, (value) => value));
+    err(formatNodeFailures(results, json));
     return code;
   });
 }

@@ -1,10 +1,10 @@
-import { homedir } from "node:os";
 import { join } from "node:path";
 import type { CacheFolders, SessionInfo, SessionSide, VCenter } from "../index.ts";
-import { formatAuthority, parseServer } from "../index.ts";
+import { formatAuthority, parseServer, userPrincipalName } from "../index.ts";
 import type { CommandContext } from "./command.ts";
 import { environmentCredentials } from "./credentials.ts";
 import type { Environment } from "./environment.ts";
+import { requireHomeFolder } from "./home-folder.ts";
 import { shortServer } from "./session-environment.ts";
 import { nearest, UsageError } from "./usage.ts";
 
@@ -25,20 +25,24 @@ export function formatOf<Format extends string>(
   throw new UsageError(`there is no format ${format}`, near ? `did you mean ${near}?` : known);
 }
 
-/** Where a program keeps its sessions: what is named, else what the program itself would take. */
+/**
+ * Where a program stores its sessions: what is named, else what the program itself would take.
+ *
+ * @throws UsageError where that is in the home folder, and there is none.
+ */
 export function cacheFolders(
   program: CacheProgram,
   env: Environment,
   named: string | undefined,
 ): CacheFolders {
-  const home = join(env.HOME || homedir(), ".govmomi");
   // Terraform's provider does not know GOVMOMI_HOME.
-  const base = named ?? ((program === "govc" && env.GOVMOMI_HOME) || home);
-  const folders = { vim: join(base, "sessions"), rest: join(base, "rest_sessions") };
-  if (program === "govc" || named !== undefined) return folders;
+  const base = named ?? (program === "govc" ? env.GOVMOMI_HOME : undefined);
+  const below = (name: string): string =>
+    join(base || join(requireHomeFolder(env, "name the folder"), ".govmomi"), name);
+  const own = program === "terraform" && named === undefined;
   return {
-    vim: env.VSPHERE_VIM_SESSION_PATH || folders.vim,
-    rest: env.VSPHERE_REST_SESSION_PATH || folders.rest,
+    vim: (own && env.VSPHERE_VIM_SESSION_PATH) || below("sessions"),
+    rest: (own && env.VSPHERE_REST_SESSION_PATH) || below("rest_sessions"),
   };
 }
 
@@ -76,13 +80,7 @@ export function usersNamed(
 /** Whose session it is, as each side tells it: asked of the server. */
 export async function usersTold(vc: VCenter, signal: AbortSignal): Promise<readonly string[]> {
   const sides: Readonly<Record<SessionSide, SessionInfo | null>> = await vc.check({ signal });
-  return [sides.vapi, sides.vim].flatMap((side) => (side ? [principalName(side.user)] : []));
-}
-
-/** `user@domain`, as people write it, for the `DOMAIN\user` of the VIM side. */
-export function principalName(user: string): string {
-  const [, domain, name] = /^([^\\@]+)\\([^\\]+)$/.exec(user) ?? [];
-  return name === undefined ? user : `${name}@${domain}`;
+  return [sides.vapi, sides.vim].flatMap((side) => (side ? [userPrincipalName(side.user)] : []));
 }
 
 /**
@@ -97,7 +95,7 @@ export function isSameUser(one: string, other: string): boolean {
 }
 
 function partsOf(user: string): { readonly name: string; readonly domain: string } {
-  const text = principalName(user).toLowerCase();
+  const text = userPrincipalName(user).toLowerCase();
   const at = text.lastIndexOf("@");
   return at < 0 ? { name: text, domain: "" } : { name: text.slice(0, at), domain: text.slice(at + 1) };
 }

@@ -1,5 +1,5 @@
 import type { Credential, VCenter as Server, SessionCredential } from "../index.ts";
-import { LookupService, TokenSource, VCenter } from "../index.ts";
+import { LookupService, StoreError, TokenSource, VCenter } from "../index.ts";
 import { adoptSession, withHint } from "./adopt.ts";
 import type { CommandContext } from "./command.ts";
 import type { Connection } from "./connection.ts";
@@ -28,6 +28,8 @@ export interface SessionRequest {
   readonly partly?: boolean;
   /** Keeps the session alive while `work` runs, however little it asks. */
   readonly keepAlive?: boolean;
+  /** Logs in, with a warning, where a stored session cannot be read. */
+  readonly orLogin?: boolean;
   /** Finds out who the command works as; default `readSessionIdentity`. */
   readonly identify?: (context: CommandContext, word: string | undefined) => Promise<SessionIdentity>;
 }
@@ -97,7 +99,7 @@ export interface SessionSource {
 export async function openSession(
   context: CommandContext,
   source: SessionSource,
-  { open, partly, keepAlive = false }: SessionRequest,
+  { open, partly, keepAlive = false, orLogin = false }: SessionRequest,
 ): Promise<OpenedSession> {
   const { connection, transport, identity } = source;
   const { server } = connection;
@@ -114,15 +116,29 @@ export async function openSession(
       const vc = await adoptSession(server, identity, { ...options, partly });
       return { vc, stays: true, close: () => vc.close() };
     }
-    if (identity.kind === "stored") {
-      const { takeStored } = await import("./stored-sessions.ts");
-      const withSts = (credential: SessionCredential) => throughLookup(context, source, credential);
-      return takeStored(context, server, { ...options, login: identity.login, withSts });
+    const connect = async (given: SessionCredential): Promise<OpenedSession> => {
+      const credential = await throughLookup(context, source, given);
+      const vc = await VCenter.connect(server, { ...options, credential });
+      return { vc, stays: false, close: () => vc.close() };
+    };
+    if (identity.kind === "login") return connect(identity.credential);
+    const { login } = identity;
+    const { takeStored } = await import("./stored-sessions.ts");
+    const withSts = (credential: SessionCredential) => throughLookup(context, source, credential);
+    try {
+      return await takeStored(context, server, { ...options, login, withSts });
+    } catch (error) {
+      if (!orLogin || login.by === "nobody" || !isUnreadable(error)) throw error;
+      context.err(`warning: logging in without the stored session: ${printable(error.message)}\n`);
+      return connect(await context.spinner.hushed<SessionCredential>(login.read));
     }
-    const credential = await throughLookup(context, source, identity.credential);
-    const vc = await VCenter.connect(server, { ...options, credential });
-    return { vc, stays: false, close: () => vc.close() };
   });
+}
+
+function isUnreadable(error: unknown): error is StoreError {
+  return (
+    error instanceof StoreError && (error.code === "STORE_UNREADABLE" || error.code === "STORE_UNAVAILABLE")
+  );
 }
 
 /** A credential that the Security Token Service takes, with the one that `--lookup-url` leads to. */

@@ -25,6 +25,11 @@ export interface SessionsAtHand extends AsyncDisposable {
   readonly broker: SessionBroker;
 }
 
+export interface StoreOptions extends Pick<SessionBrokerOptions, "keepAlive"> {
+  /** Told, as stderr is, of what is skipped in a list because it cannot be read. */
+  readonly onUnreadable?: () => void;
+}
+
 /**
  * Opens the store of sessions. A command ends no session that is there: whoever comes next finds it.
  *
@@ -32,7 +37,7 @@ export interface SessionsAtHand extends AsyncDisposable {
  */
 export function openStoredSessions(
   context: Pick<CommandContext, "env" | "err">,
-  { keepAlive = false }: Pick<SessionBrokerOptions, "keepAlive"> = {},
+  { keepAlive = false, onUnreadable }: StoreOptions = {},
 ): SessionsAtHand {
   const { env } = context;
   const onWarning = warnOnce(context);
@@ -41,7 +46,11 @@ export function openStoredSessions(
     store,
     logout: "never",
     keepAlive,
-    onWarning,
+    // While it lists it warns of nothing else; locks, of which the store warns, it takes none then.
+    onWarning: (message) => {
+      onUnreadable?.();
+      onWarning(message);
+    },
     ...(env.VSSO_STORE_KEY && { encryptionKey: env.VSSO_STORE_KEY }),
   });
   return {
@@ -60,8 +69,9 @@ export function openStoredSessions(
 export async function withStoredSessions<T>(
   context: Pick<CommandContext, "env" | "err">,
   work: (broker: SessionBroker) => Promise<T>,
+  options: StoreOptions = {},
 ): Promise<T> {
-  const sessions = openStoredSessions(context);
+  const sessions = openStoredSessions(context, options);
   try {
     return await work(sessions.broker);
   } finally {
@@ -111,7 +121,7 @@ export async function takeStored(
 }
 
 /**
- * Ends the stored sessions of a server, of the user who is named or of all of them, and removes it. Nothing but the
+ * Ends the stored sessions of a server, of the user who is named or of all of them, and removes them. Nothing but the
  * sessions themselves is needed for it.
  *
  * @returns what was ended.

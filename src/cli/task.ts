@@ -17,7 +17,8 @@ export function taskCall(
   return {
     label: `${request.method} ${path}`,
     open: "vapi",
-    isMeant: ({ pathname }) => pathname === path || /\/cis\/tasks\//.test(pathname),
+    isMeant: ({ method, url: { pathname } }) =>
+      (method === request.method && pathname === path) || /\/cis\/tasks\//.test(pathname),
     printsValue: true,
     run: async (vc, { signal, tell }) => {
       const task = await vc.vapi.task({ ...request, signal });

@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { Transport } from "../../src/index.ts";
 import { type Simulator, startSimulator } from "../../src/simulator/index.ts";
 import {
   authority,
@@ -220,6 +221,23 @@ describe("commands at nodes of a linked group", () => {
       expect(jsonError(result).code).toBe("AUTHENTICATION_FAILED");
     });
 
+    it("a reason that all have in common by saying it once", async () => {
+      // Its accounts get locked.
+      await using group = await startSimulator({ nodes: 3 });
+      const env = { VSSO_PASSWORD: "wrong" };
+      const names = group.servers.map(({ instanceName }) => instanceName).join(", ");
+      const result = await asAdministrator(group, [...VMS, "--all-nodes", "-o", "json"], { env });
+      const { message } = jsonError(result);
+      expect(message.startsWith(`3 nodes failed: ${names}: `)).toBe(true);
+      expect(message.split("; ")).toHaveLength(1);
+      for (const argv of [VMS, ["session", "login"]]) {
+        const { code, err } = await asAdministrator(group, [...argv, "--all-nodes"], { env });
+        expect(code).toBe(3);
+        expect(err.match(/^error\[/gm)).toHaveLength(1);
+        for (const { instanceName } of group.servers) expect(err).toContain(instanceName);
+      }
+    });
+
     it("a node whose certificate is not the one that is registered, and that node alone", async () => {
       simulator.faults = { staleSslTrust: [2] };
       const [leaf = ""] = await servedFingerprints(simulator.servers[0]?.port ?? 0);
@@ -357,6 +375,40 @@ describe("commands at nodes of a linked group", () => {
     expect(result).toMatchObject({ code: 0, err: "" });
     expect(issues(before)).toBe(1);
     expect(simulator.sessions).toEqual([]);
+  });
+
+  it("takes a JWT, which each node is shown, and stores what it makes", async () => {
+    await using group = await startSimulator({
+      nodes: 2,
+      oauthClients: [{ id: "app", secret: "s", groups: ["vsphere.local\\Administrators"] }],
+      behaviours: { sessionTakesJwt: true },
+    });
+    const { VSSO_SERVER, VSSO_CA } = administrator(group);
+    await using transport = new Transport({ trust: { ca: group.ca } });
+    const granted = await transport.request(`https://${VSSO_SERVER}/acs/t/CUSTOMER/token`, {
+      method: "POST",
+      headers: {
+        authorization: `Basic ${Buffer.from("app:s").toString("base64")}`,
+        "content-type": "application/x-www-form-urlencoded",
+      },
+      body: "grant_type=client_credentials",
+    });
+    const { access_token: jwt } = JSON.parse(granted.body.toString()) as { access_token: string };
+    const state = await temporaryFolder();
+    const env = { VSSO_SERVER: VSSO_SERVER ?? "", VSSO_CA: VSSO_CA ?? "", XDG_STATE_HOME: state };
+    const argv = [...VMS, "--all-nodes", "-o", "json", "--token", "-"];
+    const once = await vsso(argv, { env, stdin: stdin(jwt) });
+    expect(once).toMatchObject({ code: 0, err: "" });
+    expect(names(once)).toHaveLength(2);
+    expect(group.sessions).toEqual([]);
+    for (let count = 0; count < 2; count++) {
+      expect(await vsso([...argv, "--persist"], { env, stdin: stdin(jwt) })).toMatchObject({
+        code: 0,
+        err: "",
+      });
+      expect(group.sessions).toHaveLength(2);
+    }
+    expect(group.requests.filter(({ path }) => path.startsWith("/sts/"))).toEqual([]);
   });
 
   it("takes the Lookup Service of --lookup-url, --resolve, --timeout and --known-hosts", async () => {

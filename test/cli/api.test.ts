@@ -102,6 +102,13 @@ describe("vsso api", () => {
     expect(call).toMatch(/^> accept-language: de$/m);
   });
 
+  it("prints the reply to the call, and not to a request of the library's own for the same", async () => {
+    const { code, out, err } = await api("POST", "/api/session");
+    expect(code).not.toBe(0);
+    expect(err).toMatch(/^error\[\w+\]: POST \/api\/session /);
+    expect(JSON.parse(out)).toMatchObject({ error_type: "UNAUTHENTICATED" });
+  });
+
   it("-i prints status and headers first, of an error too", async () => {
     const { code, out } = await api("GET", "/api/vcenter/vm", "-i");
     expect(code).toBe(0);

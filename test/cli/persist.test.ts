@@ -178,7 +178,7 @@ describe("sessions that are stored", () => {
       expect((await stored())[0]?.user).toMatch(/administrator/i);
     });
 
-    it("encrypted with VSSO_STORE_KEY, and not read with another", async () => {
+    it("encrypted with VSSO_STORE_KEY", async () => {
       const env = { VSSO_STORE_KEY: "correct horse battery staple" };
       const login = ["session", "login", "--persist", "-o", "id"];
       const { out } = await run(login, { env });
@@ -189,6 +189,67 @@ describe("sessions that are stored", () => {
         expect(await readFile(join(folder, name), "latin1")).not.toContain(out.trim());
       }
       expect(simulator.sessions).toHaveLength(1);
+    });
+  });
+
+  describe("that were encrypted with another VSSO_STORE_KEY", () => {
+    const right = { VSSO_STORE_KEY: "correct horse battery staple" };
+    const keys: [string, Record<string, string>][] = [
+      ["another", { VSSO_STORE_KEY: "incorrect" }],
+      ["none", {}],
+    ];
+    const folder = (): string => join(state, "vsphere-sso", "sessions");
+
+    it.each(keys)("are not used with %s, and nothing is stored over them", async (_, env) => {
+      const login = ["session", "login", "--persist", "-o", "id"];
+      const { out } = await run(login, { env: right });
+      const before = simulator.requests.length;
+      const result = await run([...API, "--persist", "-o", "json"], { env });
+      expect(result).toMatchObject({ code: 1, out: "" });
+      expect(jsonError(result).code).toBe("STORE_UNREADABLE");
+      expect(jsonError(result).message).toContain(folder());
+      expect(logins(before)).toBe(0);
+      expect((await run(login, { env: right })).out).toBe(out);
+    });
+
+    it.each(keys)("are named by session list with %s, which prints the others and fails", async (_, env) => {
+      await run([...API, "--persist", "--server", authority(simulator, 2)], { env });
+      await run([...API, "--persist"], { env: right });
+      for (const argv of [
+        ["session", "list", "-o", "json"],
+        ["session", "list"],
+      ]) {
+        const { code, out, err } = await run(argv, { env });
+        expect(code).toBe(1);
+        expect(out).toContain(authority(simulator, 2));
+        expect(out).not.toContain(authority(simulator));
+        expect(err).toMatch(/^warning: .*\n$/);
+        expect(err).toContain(folder());
+      }
+    });
+
+    it.each(keys)("are not ended by session logout with %s, which fails", async (_, env) => {
+      await run([...API, "--persist"], { env: right });
+      const result = await nobody(["session", "logout", "-o", "json"], { env });
+      expect(result).toMatchObject({ code: 1, out: "" });
+      expect(jsonError(result)).toMatchObject({ code: "STORE_UNREADABLE" });
+      expect(jsonError(result).message).toContain(folder());
+      expect(simulator.sessions).toHaveLength(1);
+      expect((await nobody(["session", "logout"], { env: right })).code).toBe(0);
+      expect(simulator.sessions).toEqual([]);
+    });
+
+    it.each(keys)("are found by --server-side with %s, and ended by session rm", async (_, env) => {
+      await run([...API, "--persist"], { env: right });
+      const list = ["session", "list", "--server-side", "--persist", "-o", "json"];
+      const { code, out, err } = await run(list, { env });
+      expect(code).toBe(0);
+      expect(err).toMatch(/^warning: logging in without the stored session: /m);
+      const { sessions } = JSON.parse(out) as { sessions: { key: string; current: boolean }[] };
+      const other = sessions.find(({ current }) => !current);
+      expect(simulator.sessions).toHaveLength(1);
+      expect((await run(["session", "rm", other?.key ?? "", "--persist"], { env })).code).toBe(0);
+      expect(simulator.sessions).toEqual([]);
     });
   });
 

@@ -41,6 +41,21 @@ describe("the program, at several nodes and with stored sessions", () => {
     expect(simulator.sessions).toEqual([]);
   });
 
+  it.each([
+    ["session", "login", "--all-nodes", "-o", "json"],
+    ["session", "login", "-o", "json"],
+  ])("is done, whatever comes afterwards, when a session is printed: %s %s %s", async (...argv) => {
+    const count = argv.includes("--all-nodes") ? 3 : 1;
+    // Whenever it comes: also while the program takes itself apart.
+    for (let delayMs = 0; delayMs < 24; delayMs += 2) {
+      const { child, finished } = vsso(argv);
+      child.stdout.once("data", () => setTimeout(() => child.kill("SIGINT"), delayMs));
+      expect(await finished).toMatchObject({ code: 0, err: "", out: expect.stringMatching(/\}\n$/) });
+      expect(simulator.sessions).toHaveLength(count);
+      simulator.endSessions();
+    }
+  });
+
   it("logs in once for ten processes at the same time, and ends what it stored by session logout", async () => {
     const env = { VSSO_PERSIST: "1", XDG_STATE_HOME: await temporaryFolder() };
     const before = simulator.requests.length;

@@ -1,8 +1,14 @@
+import { randomUUID } from "node:crypto";
 import type { VapiRequest } from "../../index.ts";
 import { makeCall } from "../call.ts";
 import type { Command, CommandContext } from "../command.ts";
 import { readData, readJsonData } from "../data.ts";
 import { UsageError } from "../usage.ts";
+
+/** By which the call is known among the requests that the library makes on its own, be they for the same. */
+const REQUEST_ID = "x-request-id";
+
+type ApiRequest = VapiRequest & { readonly headers: Readonly<Record<string, string>> };
 
 const METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"] as const;
 
@@ -24,7 +30,7 @@ export const command: Command = {
     return makeCall(context, {
       label: `${request.method} ${pathname}`,
       open: "vapi",
-      isMeant: (url) => url.pathname === pathname,
+      isMeant: ({ headers }) => headers[REQUEST_ID] === request.headers[REQUEST_ID],
       run: async (vc, { signal }) => (await vc.vapi.request({ ...request, signal })).value,
     });
   },
@@ -35,7 +41,7 @@ function pathOf({ path }: VapiRequest): string {
   return URL.canParse(path, "https://host") ? new URL(path, "https://host").pathname : path;
 }
 
-async function readRequest(context: CommandContext): Promise<VapiRequest> {
+async function readRequest(context: CommandContext): Promise<ApiRequest> {
   const { flags, positionals } = context;
   const [word = "", path = ""] = positionals;
   const method = METHODS.find((each) => each === word.toUpperCase());
@@ -56,7 +62,7 @@ async function readRequest(context: CommandContext): Promise<VapiRequest> {
   return {
     method,
     path,
-    headers,
+    headers: { [REQUEST_ID]: randomUUID(), ...headers },
     query: readQuery(flags.query ?? []),
     ...(body !== undefined && { body }),
   };

@@ -1,12 +1,12 @@
 import type { SessionInfo, VCenter } from "../../index.ts";
-import { UnsupportedError } from "../../index.ts";
+import { UnsupportedError, userPrincipalName } from "../../index.ts";
 import type { Command, CommandContext } from "../command.ts";
 import { credentialEnd } from "../credential-end.ts";
 import { EXIT } from "../exit-code.ts";
 import { formatJson } from "../output/json.ts";
 import { withSession } from "../session.ts";
 import { shortServer } from "../session-environment.ts";
-import { principalName } from "../session-exchange.ts";
+
 import {
   environmentSession,
   namesWho,
@@ -101,7 +101,7 @@ function processCredential(
   return {
     Version: 1,
     Server: shortServer(vc.server),
-    User: user === undefined ? null : principalName(user),
+    User: user === undefined ? null : userPrincipalName(user),
     SessionId: vc.session.vapi?.id ?? null,
     VimSessionId: vc.session.vim?.id ?? null,
     Expiration: rfc3339(end),

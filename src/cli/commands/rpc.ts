@@ -17,7 +17,7 @@ export const command: Command = {
     return makeCall(context, {
       label: `${service} ${operation}`,
       open: "vapi",
-      isMeant: ({ pathname }) => pathname === "/api",
+      isMeant: ({ url }) => url.pathname === "/api",
       run: (vc, { signal }) =>
         vc.vapi.invoke(service, operation, input, { signal }).catch((error: unknown) => {
           throw inWordsOfJson(error);

@@ -14,18 +14,30 @@ const SIDES = ["vapi", "vim"] as const;
 /** Sessions that are stored on this machine; or those of the server. */
 export const list: Command = {
   async run(context) {
-    if (context.flags["server-side"]) await listServerSide(context);
-    else await listStored(context);
+    if (!context.flags["server-side"]) return listStored(context);
+    await listServerSide(context);
     return EXIT.done;
   },
 };
 
-/** Those of all servers, or of the one that the command line names. */
-async function listStored({ flags, positionals, env, err, out, columns }: CommandContext): Promise<void> {
+/**
+ * Those of all servers, or of the one that the command line names.
+ *
+ * @returns the exit code: the list is not whole where an entry could not be read, of which stderr tells.
+ */
+async function listStored(context: CommandContext): Promise<number> {
+  const { flags, positionals, out, columns } = context;
   const server = positionals[0] ?? flags.server;
   const { withStoredSessions } = await import("../stored-sessions.ts");
-  const sessions = await withStoredSessions({ env, err }, (broker) =>
-    server === undefined ? broker.list() : broker.find(server),
+  let isWhole = true;
+  const sessions = await withStoredSessions(
+    context,
+    (broker) => (server === undefined ? broker.list() : broker.find(server)),
+    {
+      onUnreadable: () => {
+        isWhole = false;
+      },
+    },
   );
   const rows = sessions.map(storedFields).sort(byServerAndUser);
   if (flags.output === "json") out(formatJson({ sessions: rows }));
@@ -46,6 +58,7 @@ async function listStored({ flags, positionals, env, err, out, columns }: Comman
       ),
     );
   }
+  return isWhole ? EXIT.done : EXIT.refused;
 }
 
 /** What may be shown of a stored session: not its IDs. */
@@ -74,7 +87,7 @@ function byServerAndUser(a: StoredFields, b: StoredFields): number {
 async function listServerSide(context: CommandContext): Promise<void> {
   const { flags, positionals, out, columns, signal } = context;
   const { withStoredSessions } = await import("../stored-sessions.ts");
-  const rows = await withSession(context, positionals[0], { open: "vim" }, async (session) => {
+  const rows = await withSession(context, positionals[0], { open: "vim", orLogin: true }, async (session) => {
     const { vc } = session;
     const [sessions, { key: current }, stored] = await Promise.all([
       vc.soap.sessionList({ signal }),
@@ -141,7 +154,7 @@ export const remove: Command = {
     const [key = "", server] = positionals;
     if (key.trim() === "")
       throw new UsageError("the key is empty", "take it from vsso session list --server-side");
-    await withSession(context, server, { open: "vim" }, ({ vc }) =>
+    await withSession(context, server, { open: "vim", orLogin: true }, ({ vc }) =>
       vc.soap.terminateSession(key, { signal }),
     );
     out(flags.output === "json" ? formatJson({ ended: [key] }) : `ended ${printable(key)}\n`);

@@ -26,8 +26,10 @@ export const command: Command = {
     return makeCall(context, {
       label: `${type} ${member}`,
       open: "vim",
-      isMeant: ({ pathname }) =>
-        pathname.startsWith("/sdk/vim25/") && pathname.endsWith(`/${encodeURIComponent(member)}`),
+      isMeant: ({ method: sent, url: { pathname } }) =>
+        sent === method &&
+        pathname.startsWith("/sdk/vim25/") &&
+        pathname.endsWith(`/${encodeURIComponent(member)}`),
       run: async (vc, { signal }) =>
         (await vc.vim.request({ method, type, moId, member, signal, ...(params && { params }) })).value,
     });

@@ -53,7 +53,8 @@ export function nodeErrorFields(error: unknown): Pick<ErrorReport, "code" | "mes
 }
 
 /**
- * Failures of several servers, or nodes: each for a person; as JSON still one line, with the code they have in common.
+ * Failures of several servers, or nodes: each reason for a person; as JSON still one line, with the code they have in
+ * common.
  * Whatever is told of a node begins with its name, for its error may not.
  */
 export function formatFailures(
@@ -63,19 +64,38 @@ export function formatFailures(
 ): string {
   const [first] = failures;
   if (!first) return "";
+  if (json && failures.length === 1 && what === "servers") return formatError(first.error, true);
+  const refusals = refusalsOf(failures);
   if (!json) {
-    return failures
-      .map(({ server, error }) => formatReport(reportOf(error), what === "nodes" ? `${server}: ` : ""))
+    return refusals
+      .map(({ servers, report }) => formatReport(report, what === "nodes" ? `${servers.join(", ")}: ` : ""))
       .join("");
   }
-  if (failures.length === 1 && what === "servers") return formatError(first.error, true);
-  const reports = failures.map(({ server, error }) => ({ server, ...reportOf(error) }));
-  const codes = new Set(reports.map(({ code }) => code));
+  const codes = new Set(refusals.map(({ report }) => report.code));
+  const told = refusals.map(({ servers, report }) => `${servers.join(", ")}: ${report.message}`);
   const report: ErrorReport = {
-    code: codes.size === 1 ? (reports[0]?.code ?? "") : "SEVERAL_FAILURES",
-    message: `${failures.length === 1 ? `1 ${what.slice(0, -1)}` : `${failures.length} ${what}`} failed: ${reports.map((r) => `${r.server}: ${r.message}`).join("; ")}`,
+    code: codes.size === 1 ? (refusals[0]?.report.code ?? "") : "SEVERAL_FAILURES",
+    message: `${failures.length === 1 ? `1 ${what.slice(0, -1)}` : `${failures.length} ${what}`} failed: ${told.join("; ")}`,
     cause: null,
     hint: `${what === "nodes" ? "the result" : "errors in the result"} has the code and the hint of each`,
   };
   return formatJsonLine({ error: report });
+}
+
+interface Refusal {
+  readonly servers: string[];
+  readonly report: ErrorReport;
+}
+
+/** What was refused for the same reason is told once, for all of the servers. */
+function refusalsOf(failures: readonly { readonly server: string; readonly error: unknown }[]): Refusal[] {
+  const refusals = new Map<string, Refusal>();
+  for (const { server, error } of failures) {
+    const report = reportOf(error);
+    const reason = JSON.stringify(report);
+    const known = refusals.get(reason);
+    if (known) known.servers.push(server);
+    else refusals.set(reason, { servers: [server], report });
+  }
+  return [...refusals.values()];
 }

@@ -1,8 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { constants, type Stats } from "node:fs";
-import { type FileHandle, lstat, mkdir, open, rename, rm } from "node:fs/promises";
+import { type FileHandle, lstat, open, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { StoreError } from "../../errors.ts";
+import { makeFolders } from "../../net/make-folders.ts";
 
 /** A session with all that programs keep beside it is of some kilobytes. */
 export const MAX_FILE_BYTES: number = 1024 * 1024;
@@ -30,7 +31,7 @@ export async function writeSessionFile(path: string, text: string): Promise<void
 export async function writeCacheFile(path: string, text: string): Promise<void> {
   const folder = dirname(path);
   await writing(path, async () => {
-    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await makeFolders(folder);
     checkPlace(folder, await lstat(folder), "folder");
   });
   await writeSessionFile(path, text);

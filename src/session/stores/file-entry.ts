@@ -1,4 +1,5 @@
 import { InvalidArgumentError, StoreError } from "../../errors.ts";
+import { DamagedEntryError } from "./damaged-entry.ts";
 import { readPrivateFile } from "./private-file.ts";
 
 /** Bytes of a file. */
@@ -25,7 +26,8 @@ export function formatEntry(value: string, ttlMs?: number): string {
 /**
  * Undefined where there is no file, or its time is up.
  *
- * @throws StoreError `STORE_UNREADABLE` for one that is damaged, too large or of a later version; `STORE_UNAVAILABLE`.
+ * @throws DamagedEntryError; StoreError `STORE_UNREADABLE` for one that is too large or of a later version,
+ * `STORE_UNAVAILABLE`.
  */
 export async function readEntry(path: string): Promise<FileEntry | undefined> {
   const file = await readPrivateFile(path, MAX_BYTES);
@@ -51,7 +53,7 @@ function parseEntry(text: string, path: string): FileEntry {
     );
   }
   if (version !== VERSION || typeof value !== "string" || !(expires === null || isTime(expires))) {
-    throw new StoreError("STORE_UNREADABLE", `${path} is damaged`, { hint: "Remove it." });
+    throw new DamagedEntryError(undefined, path);
   }
   return { value, expires };
 }

@@ -3,7 +3,8 @@ import { join, resolve } from "node:path";
 import { InvalidArgumentError, StoreError } from "../../errors.ts";
 import { readEntry } from "./file-entry.ts";
 import { closed, FileLocks } from "./file-locks.ts";
-import { cannot, checkPrivateFolder, errorCode, makePrivateFolder } from "./private-file.ts";
+import { cannot, errorCode } from "./private-file.ts";
+import { checkPrivateFolder, makePrivateFolder } from "./private-folder.ts";
 import type { LockOptions, SessionStore, StoreLock } from "./session-store.ts";
 import { stateFolder } from "./state-folder.ts";
 import { sweep } from "./sweep.ts";
@@ -37,7 +38,7 @@ export class FileStore implements SessionStore {
 
   /** @throws InvalidArgumentError for an empty folder, or where the user has no home folder and none was given. */
   constructor(options: FileStoreOptions = {}) {
-    const folder = options.folder ?? defaultFolder();
+    const folder = options.folder ?? stateFolder();
     if (folder === "" || folder.includes("\0")) throw new InvalidArgumentError("The folder has no path");
     this.folder = resolve(folder);
     this.#onWarning = options.onWarning ?? (() => undefined);
@@ -68,6 +69,11 @@ export class FileStore implements SessionStore {
       this.#swept ??= sweep(this.folder, this.#locks, this.#onWarning);
       await this.#swept;
     });
+  }
+
+  /** The file of an entry. */
+  where(key: string): string {
+    return this.#path(key);
   }
 
   /** Gives back the locks that are held, which counts as losing them, and fails those who wait. */
@@ -104,16 +110,5 @@ export class FileStore implements SessionStore {
       if (error instanceof StoreError) return true;
       throw error;
     }
-  }
-}
-
-function defaultFolder(): string {
-  try {
-    return stateFolder();
-  } catch (cause) {
-    throw new InvalidArgumentError("No folder for stored sessions is known: this user has no home folder", {
-      cause,
-      hint: "Give a folder, or set XDG_STATE_HOME or HOME.",
-    });
   }
 }

@@ -1,6 +1,6 @@
 /** Files that only their owner can read or write. */
 import { constants } from "node:fs";
-import { type FileHandle, lstat, mkdir, open, rename, stat, unlink } from "node:fs/promises";
+import { type FileHandle, open, rename, unlink } from "node:fs/promises";
 import { StoreError } from "../../errors.ts";
 
 /** Neither a link that somebody put in the place of a file is followed, nor a pipe waited for. */
@@ -89,42 +89,6 @@ export async function createPrivateFile(path: string, text: string): Promise<Fil
   }
 }
 
-/**
- * Whether a folder is there, for its owner alone.
- *
- * @throws StoreError `STORE_UNAVAILABLE` when it is no folder, another user's, or open to other users.
- */
-export async function checkPrivateFolder(path: string): Promise<boolean> {
-  let found: Awaited<ReturnType<typeof stat>>;
-  try {
-    const link = await lstat(path);
-    // A link of one's own, or of the administrator, may well lead to another disk.
-    if (link.isSymbolicLink() && link.uid !== 0) refuseOthers(path, link.uid, 0, "700");
-    found = link.isSymbolicLink() ? await stat(path) : link;
-  } catch (error) {
-    if (errorCode(error) === "ENOENT") return false;
-    throw cannot("read", path, error);
-  }
-  if (!found.isDirectory()) {
-    throw new StoreError("STORE_UNAVAILABLE", `Sessions cannot be kept in ${path}: it is no folder`, {
-      hint: "Move it away, or keep the sessions in another folder.",
-    });
-  }
-  refuseOthers(path, found.uid, found.mode, "700");
-  return true;
-}
-
-/** Makes the folder (mode 0700) where it is missing, and those above it. @throws as `checkPrivateFolder`. */
-export async function makePrivateFolder(path: string): Promise<void> {
-  if (await checkPrivateFolder(path)) return;
-  try {
-    await mkdir(path, { recursive: true, mode: 0o700 });
-  } catch (error) {
-    throw cannot("make", path, error);
-  }
-  await checkPrivateFolder(path);
-}
-
 /** Puts a file in the place of another, all at once. */
 export function replaceFile(from: string, to: string): Promise<void> {
   return persist(() => rename(from, to));
@@ -185,25 +149,28 @@ async function persist<T>(work: () => Promise<T>): Promise<T> {
  * Others who could read what is kept may have the session already, and others who could write may have put there one
  * of theirs: closing the door afterwards would hide that.
  */
-function refuseOthers(path: string, uid: number, mode: number, wanted: string): void {
+export function refuseOthers(path: string, uid: number, mode: number, wanted: string): void {
+  refuseForeign(path, uid);
+  refuseModes(path, mode, OTHERS, wanted);
+}
+
+/** @throws StoreError `STORE_UNAVAILABLE` for what is another user's. */
+export function refuseForeign(path: string, uid: number): void {
   const self = process.geteuid?.();
-  // Windows has neither; who may read a profile folder is said by the folders above it.
-  if (self === undefined) return;
-  if (uid !== self) {
-    throw new StoreError(
-      "STORE_UNAVAILABLE",
-      `${path} belongs to another user (${uid}, and this is ${self})`,
-      {
-        hint: "Keep the sessions in a folder of one's own; do not share one between users.",
-      },
-    );
-  }
-  if ((mode & OTHERS) !== 0) {
-    const bits = (mode & 0o777).toString(8).padStart(4, "0");
-    throw new StoreError("STORE_UNAVAILABLE", `${path} is open to other users (mode ${bits})`, {
-      hint: `If nobody else has used it: chmod ${wanted} ${path}; else remove it, and end its sessions at the server.`,
-    });
-  }
+  // Windows has no such IDs; who may read a profile folder is said by the folders above it.
+  if (self === undefined || uid === self) return;
+  throw new StoreError("STORE_UNAVAILABLE", `${path} belongs to another user (${uid}, and this is ${self})`, {
+    hint: "Keep the sessions in a folder of one's own; do not share one between users.",
+  });
+}
+
+/** @throws StoreError `STORE_UNAVAILABLE` for what gives others one of these rights. */
+export function refuseModes(path: string, mode: number, refused: number, wanted: string): void {
+  if (process.geteuid === undefined || (mode & refused) === 0) return;
+  const bits = (mode & 0o777).toString(8).padStart(4, "0");
+  throw new StoreError("STORE_UNAVAILABLE", `${path} is open to other users (mode ${bits})`, {
+    hint: `If nobody else has used it: chmod ${wanted} ${path}; else remove it, and end its sessions at the server.`,
+  });
 }
 
 function noRegularFile(path: string, what: string): StoreError {

@@ -39,6 +39,8 @@ export interface SessionStore {
    * @throws StoreError `STORE_BUSY` when it takes longer than `waitMs`, `STORE_UNAVAILABLE`; AbortedError.
    */
   lock(key: string, options?: LockOptions): Promise<StoreLock>;
+  /** Where the entry of a key is, for people to find it: a file. */
+  where?(key: string): string;
   /** Closes what it holds; removes no entry. */
   close(): Promise<void>;
 }
