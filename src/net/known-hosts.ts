@@ -1,10 +1,10 @@
-import { randomBytes } from "node:crypto";
-import { open, readFile, realpath, rename, unlink } from "node:fs/promises";
+import { readFile, realpath } from "node:fs/promises";
 import { dirname } from "node:path";
 import { InvalidArgumentError } from "../errors.ts";
 import { type Authority, formatAuthority, parseServer } from "./authority.ts";
 import { type Fingerprint, parseFingerprint } from "./fingerprint.ts";
 import { makeFolders } from "./make-folders.ts";
+import { replaceFile } from "./replace-file.ts";
 
 interface Line {
   readonly text: string;
@@ -124,23 +124,6 @@ export class KnownHosts {
         cause,
       });
     }
-  }
-}
-
-async function replaceFile(path: string, text: string): Promise<void> {
-  const draft = `${path}.${randomBytes(6).toString("hex")}.tmp`;
-  const file = await open(draft, "wx", 0o600);
-  try {
-    try {
-      await file.writeFile(text);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(draft, path);
-  } catch (error) {
-    await unlink(draft).catch(() => undefined);
-    throw error;
   }
 }
 

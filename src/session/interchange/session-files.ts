@@ -1,9 +1,9 @@
-import { randomUUID } from "node:crypto";
 import { constants, type Stats } from "node:fs";
-import { type FileHandle, lstat, open, rename, rm } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { type FileHandle, lstat, open } from "node:fs/promises";
+import { dirname } from "node:path";
 import { StoreError } from "../../errors.ts";
 import { makeFolders } from "../../net/make-folders.ts";
+import { replaceFile } from "../../net/replace-file.ts";
 
 /** A session with all that programs keep beside it is of some kilobytes. */
 export const MAX_FILE_BYTES: number = 1024 * 1024;
@@ -19,7 +19,7 @@ export async function writeSessionFile(path: string, text: string): Promise<void
   await writing(path, async () => {
     const existing = await lstat(path).catch(() => undefined);
     if (existing) checkPlace(path, existing, "file");
-    await replace(path, text);
+    await replaceFile(path, text);
   });
 }
 
@@ -46,24 +46,6 @@ async function writing(path: string, work: () => Promise<void>): Promise<void> {
       cause,
       hint: "check the path, its permissions, and that there is room",
     });
-  }
-}
-
-async function replace(path: string, text: string): Promise<void> {
-  const draft = join(dirname(path), `.${randomUUID()}.tmp`);
-  const file = await open(draft, "wx", 0o600);
-  try {
-    try {
-      await file.writeFile(text);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    // It replaces a link that was put there meanwhile, and does not follow it.
-    await rename(draft, path);
-  } catch (error) {
-    await rm(draft, { force: true });
-    throw error;
   }
 }
 
