@@ -74,7 +74,7 @@ function isOwnServer({ flags, env }: Reading, word: string | undefined): boolean
 }
 
 /** Why there is a session in the environment that is not used; empty where there is none. */
-export function withheldSessionNote(context: Reading, word: string | undefined): string {
+function withheldSessionNote(context: Reading, word: string | undefined): string {
   if (!idsOf(context) || isOwnServer(context, word)) return "";
   const own = context.env.VSSO_SERVER;
   return `; the session of VSSO_SESSION_ID is ${own ? `of ${own}` : "of a server that VSSO_SERVER does not name"}`;

@@ -28,6 +28,8 @@ export interface SessionsAtHand extends AsyncDisposable {
 export interface StoreOptions extends Pick<SessionBrokerOptions, "keepAlive"> {
   /** Told, as stderr is, of what is skipped in a list because it cannot be read. */
   readonly onUnreadable?: () => void;
+  /** Told of warnings. Default: stderr, each once. */
+  readonly onWarning?: (message: string) => void;
 }
 
 /**
@@ -37,10 +39,9 @@ export interface StoreOptions extends Pick<SessionBrokerOptions, "keepAlive"> {
  */
 export function openStoredSessions(
   context: Pick<CommandContext, "env" | "err">,
-  { keepAlive = false, onUnreadable }: StoreOptions = {},
+  { keepAlive = false, onUnreadable, onWarning = warnOnce(context) }: StoreOptions = {},
 ): SessionsAtHand {
   const { env } = context;
-  const onWarning = warnOnce(context);
   const store = new FileStore({ folder: stateFolder(env), onWarning });
   const broker = new SessionBroker({
     store,
@@ -71,11 +72,42 @@ export async function withStoredSessions<T>(
   work: (broker: SessionBroker) => Promise<T>,
   options: StoreOptions = {},
 ): Promise<T> {
-  const sessions = openStoredSessions(context, options);
+  const warnings = new HeldWarnings(warnOnce(context));
+  const sessions = openStoredSessions(context, { ...options, onWarning: warnings.add });
   try {
-    return await work(sessions.broker);
+    return await warnings.during(() => work(sessions.broker));
   } finally {
     await sessions[Symbol.asyncDispose]();
+  }
+}
+
+/** Warnings of some work, given when it is done: what it throws is told as its error, and not twice. */
+class HeldWarnings {
+  readonly add: (message: string) => void;
+  #held: string[] | undefined = [];
+  readonly #warn: (message: string) => void;
+
+  constructor(warn: (message: string) => void) {
+    this.#warn = warn;
+    this.add = (message) => {
+      if (this.#held) this.#held.push(message);
+      else warn(message);
+    };
+  }
+
+  async during<T>(work: () => Promise<T>): Promise<T> {
+    let told: string | undefined;
+    try {
+      return await work();
+    } catch (error) {
+      if (error instanceof Error) told = error.message;
+      throw error;
+    } finally {
+      const held = this.#held ?? [];
+      this.#held = undefined;
+      // A warning may say beforehand whose sessions it is about.
+      for (const message of held) if (told === undefined || !message.endsWith(told)) this.#warn(message);
+    }
   }
 }
 
@@ -98,13 +130,16 @@ export async function takeStored(
   server: string,
   { login, withSts, keepAlive, ...options }: TakeOptions,
 ): Promise<OpenedSession> {
-  const sessions = openStoredSessions(context, { keepAlive });
+  const warnings = new HeldWarnings(warnOnce(context));
+  const sessions = openStoredSessions(context, { keepAlive, onWarning: warnings.add });
   try {
-    const { credential, ...whose } = await storedRequest(context, sessions.broker, server, login);
-    const lease = await sessions.broker.acquire(server, {
-      ...options,
-      ...whose,
-      credential: typeof credential === "function" ? async () => withSts(await credential()) : credential,
+    const lease = await warnings.during(async () => {
+      const { credential, ...whose } = await storedRequest(context, sessions.broker, server, login);
+      return sessions.broker.acquire(server, {
+        ...options,
+        ...whose,
+        credential: typeof credential === "function" ? async () => withSts(await credential()) : credential,
+      });
     });
     const close = async (): Promise<void> => {
       try {

@@ -130,7 +130,8 @@ function withAssumed(found: readonly FoundGroup[], assumed: readonly Assumed[]):
 function contradiction(first: Source, other: Source): InvalidArgumentError | undefined {
   if (isSameCredential(first.options.credential, other.options.credential)) return undefined;
   return new InvalidArgumentError(
-    `${first.server} and ${other.server} are of one linked group, and were given different credentials; that of ${first.server} is used`,
+    `${first.server} and ${other.server} are of one linked group, and were given different credentials; ` +
+      `that of ${first.server} is used`,
     { hint: "give one credential for each SSO domain" },
   );
 }
@@ -144,7 +145,7 @@ function overdue(server: string, ms: number): TimeoutError {
 }
 
 /** The answers in the order of the items, some asked for at a time. */
-export async function inTurns<T, R>(
+async function inTurns<T, R>(
   items: readonly T[],
   concurrency: number,
   work: (item: T) => Promise<R>,

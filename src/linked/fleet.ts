@@ -30,7 +30,8 @@ interface FleetParts {
  * each once, with one credential for each SSO domain. What can be done at the nodes is as in a `LinkedGroup`.
  *
  * @example
- * const fleet = await Fleet.connect(["vc01.corp.example", { server: "vc51.lab.example", credential: lab }], { credential });
+ * const members = ["vc01.corp.example", { server: "vc51.lab.example", credential: lab }];
+ * const fleet = await Fleet.connect(members, { credential });
  * for (const { server, error } of fleet.errors) console.warn(server, error.message);
  * const results = await fleet.each((vc) => vc.vapi.get("/api/vcenter/vm"));
  * await fleet.close();
@@ -58,7 +59,8 @@ export class Fleet extends NodeSet {
   /**
    * Asks each server for its group. A server that cannot be asked, or not within `nodeTimeoutMs` (30 seconds unless
    * given), is in `errors` and hinders no other. Servers of one group make one group, by the options of the first of
-   * them; another that was given a different credential is in `errors`. With `connect: "all"` every node is logged in to, and those where that fails have their `error`.
+   * them; another that was given a different credential is in `errors`. With `connect: "all"` every node is logged in
+   * to, and those where that fails have their `error`.
    *
    * @param members each a server, or a server with options of its own.
    * @throws InvalidArgumentError before anything is sent, also for a server that is named twice with different options;

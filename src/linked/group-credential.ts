@@ -2,7 +2,7 @@ import { InvalidArgumentError } from "../errors.ts";
 import { principalOf, type SessionCredential } from "../session/principal.ts";
 import type { SecurityTokenService } from "../sts/client.ts";
 import { TokenSource } from "../sts/token-source.ts";
-import type { GroupLogin, NodeLimits } from "./options.ts";
+import type { GroupLogin } from "./options.ts";
 import { PasswordGate } from "./password-gate.ts";
 
 /**
@@ -28,13 +28,13 @@ export class GroupCredential {
   readonly gate: PasswordGate | undefined;
   #source: Promise<TokenSource> | undefined;
 
-  constructor(login: GroupLogin & NodeLimits, sts: () => Promise<SecurityTokenService>) {
+  constructor(login: GroupLogin, sts: () => Promise<SecurityTokenService>) {
     const { credential, tokenRequest } = login;
     this.#login = login;
     this.#sts = sts;
     const isShown = "password" in credential && tokenRequest === false;
     this.traded = isTraded(credential) && !isShown;
-    this.gate = isShown ? new PasswordGate(login) : undefined;
+    this.gate = isShown ? new PasswordGate() : undefined;
   }
 
   /** What a node is given. One token source for all of them, so that one token is asked for. */

@@ -15,7 +15,23 @@ export interface GroupNodeParts {
   readonly registered: LookupNode;
   readonly transport: NodeTransport;
   /** Logs in at an authority. */
-  readonly open: (server: string, transport: NodeTransport, signal: AbortSignal) => Promise<HeldSession>;
+  readonly open: (server: string, transport: NodeTransport, limits: OpenLimits) => Promise<HeldSession>;
+}
+
+export interface OpenLimits {
+  readonly signal: AbortSignal;
+  /** The time of the node, after which the signal fires. */
+  readonly nodeTimeoutMs: number | undefined;
+}
+
+export interface NodeConnectOptions {
+  /** Ends the waiting. */
+  readonly signal?: AbortSignal | undefined;
+  /**
+   * Milliseconds after which the signal is going to fire, where that is known: of a password that is shown to one node
+   * before the others, the wait for another is a part of it. Default: that of the group.
+   */
+  readonly nodeTimeoutMs?: number | undefined;
 }
 
 /** A login under way, with those who wait for it. */
@@ -69,7 +85,7 @@ export class GroupNode {
 
   /**
    * Why the last attempt to log in failed, that it took longer than `nodeTimeoutMs` included; null where it did not,
-   * where it was aborted, and before the first.
+   * where it was aborted or is under way, and before the first.
    */
   get error(): Error | null {
     return this.#error ?? null;
@@ -83,13 +99,13 @@ export class GroupNode {
    * @throws as `VCenter.connect`; TrustError for this node's certificate; EndpointNotFoundError where no usable URL of
    *   its vCenter endpoint is registered; AbortedError when the signal fires, and on `disconnect` and `close`.
    */
-  async connect(options: { readonly signal?: AbortSignal | undefined } = {}): Promise<VCenter> {
-    const { signal } = options;
+  async connect(options: NodeConnectOptions = {}): Promise<VCenter> {
+    const { signal, nodeTimeoutMs } = options;
     if (this.#closed) throw closedError();
     if (this.#held && !this.#held.vc.closed) return this.#held.vc;
     if (this.#held) this.#keepUntilDone(this.#held.end());
     this.#held = undefined;
-    this.#flight ??= this.#depart();
+    this.#flight ??= this.#depart(nodeTimeoutMs);
     const flight = this.#flight;
     flight.waiting++;
     try {
@@ -141,21 +157,19 @@ export class GroupNode {
     return { nodeId, instanceName, host, connected };
   }
 
-  #depart(): Flight {
+  #depart(nodeTimeoutMs: number | undefined): Flight {
+    this.#error = undefined;
     const abort = new AbortController();
-    const flight: Flight = { result: this.#open(abort.signal), abort, waiting: 0 };
+    const result = this.#open({ signal: abort.signal, nodeTimeoutMs });
+    const flight: Flight = { result, abort, waiting: 0 };
     const land = (): void => {
       if (this.#flight === flight) this.#flight = undefined;
     };
     flight.result.then(
       (held) => {
         // Where all had left before, nobody has been told of it.
-        if (this.#flight === flight && !this.#closed) {
-          this.#held = held;
-          this.#error = undefined;
-        } else {
-          this.#keepUntilDone(held.end());
-        }
+        if (this.#flight === flight && !this.#closed) this.#held = held;
+        else this.#keepUntilDone(held.end());
         land();
       },
       (error: unknown) => {
@@ -166,10 +180,10 @@ export class GroupNode {
     return flight;
   }
 
-  async #open(signal: AbortSignal): Promise<HeldSession> {
+  async #open(limits: OpenLimits): Promise<HeldSession> {
     const { transport, open } = this.#parts;
     if (transport.authority === undefined) throw this.#withoutEndpoint();
-    return open(transport.authority, transport, signal);
+    return open(transport.authority, transport, limits);
   }
 
   /** Gives up a login; whoever comes next begins anew. */

@@ -4,10 +4,16 @@ import type { GroupNode } from "./group-node.ts";
 import { limited } from "./limited.ts";
 import type { NodeResult } from "./result.ts";
 
+export interface WorkLimits {
+  /** Fires when the run is stopped, and when the node's own time is over. */
+  readonly signal: AbortSignal;
+  readonly nodeTimeoutMs: number | undefined;
+}
+
 export interface RunPlan<T> {
   /** The nodes, in their order. */
   readonly nodes: () => Promise<readonly GroupNode[]>;
-  readonly work: (node: GroupNode, signal: AbortSignal) => Promise<T>;
+  readonly work: (node: GroupNode, limits: WorkLimits) => Promise<T>;
   readonly concurrency: number;
   readonly nodeTimeoutMs: number | undefined;
   /** The caller's, and that of whoever closes the group. */
@@ -161,7 +167,9 @@ export class GroupRun<T> implements PromiseLike<readonly NodeResult<T>[]>, Async
     const { work, nodeTimeoutMs } = this.#plan;
     const { signal } = this.#stop;
     const stop = { signal, reason: () => signal.reason };
-    return limited({ ms: nodeTimeoutMs, late: (ms) => overdue(node, ms), stop }, (own) => work(node, own));
+    return limited({ ms: nodeTimeoutMs, late: (ms) => overdue(node, ms), stop }, (own) =>
+      work(node, { signal: own, nodeTimeoutMs }),
+    );
   }
 }
 

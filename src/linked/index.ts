@@ -6,7 +6,7 @@
 
 export { Fleet } from "./fleet.ts";
 export { LinkedGroup } from "./group.ts";
-export type { GroupNode } from "./group-node.ts";
+export type { GroupNode, NodeConnectOptions } from "./group-node.ts";
 export type { GroupRun } from "./group-run.ts";
 export type { NodeContext, NodeSet, NodeWork } from "./node-set.ts";
 export type {

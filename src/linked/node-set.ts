@@ -3,7 +3,7 @@ import { matchNode } from "../lookup/match.ts";
 import type { LookupNode } from "../lookup/node.ts";
 import type { VCenter } from "../session/vcenter.ts";
 import { closedError, type GroupNode } from "./group-node.ts";
-import { GroupRun } from "./group-run.ts";
+import { GroupRun, type WorkLimits } from "./group-run.ts";
 import { checkLimits, type RunOptions } from "./options.ts";
 import type { NodeResult } from "./result.ts";
 
@@ -61,9 +61,9 @@ export abstract class NodeSet implements AsyncDisposable {
   each<T>(work: NodeWork<T>, options: RunOptions = {}): GroupRun<T> {
     if (typeof work !== "function")
       throw new InvalidArgumentError("The work at the nodes must be a function");
-    return this.#run(options, async (node, signal) => {
-      const vc = await node.connect({ signal });
-      return work(vc, { node, signal });
+    return this.#run(options, async (node, limits) => {
+      const vc = await node.connect(limits);
+      return work(vc, { node, signal: limits.signal });
     });
   }
 
@@ -74,7 +74,7 @@ export abstract class NodeSet implements AsyncDisposable {
 
   /** Logs in at every node, or at those named, where that has not been done. */
   connectAll(options: RunOptions = {}): GroupRun<VCenter> {
-    return this.#run(options, (node, signal) => node.connect({ signal }));
+    return this.#run(options, (node, limits) => node.connect(limits));
   }
 
   /**
@@ -92,7 +92,7 @@ export abstract class NodeSet implements AsyncDisposable {
     return this.close();
   }
 
-  #run<T>(options: RunOptions, work: (node: GroupNode, signal: AbortSignal) => Promise<T>): GroupRun<T> {
+  #run<T>(options: RunOptions, work: (node: GroupNode, limits: WorkLimits) => Promise<T>): GroupRun<T> {
     if (typeof options !== "object" || options === null)
       throw new InvalidArgumentError("The options must be an object");
     const { concurrency, nodeTimeoutMs } = this.#parts;

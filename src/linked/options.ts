@@ -32,7 +32,8 @@ export interface GroupLogin {
   /**
    * What is asked of the Security Token Service. Default a delegatable token of 600 seconds. `false` asks it nothing,
    * and gives name and password to every node, for groups whose Security Token Service cannot be reached: first to one
-   * that answers, and when that has taken it, to all others. What one refuses, none is shown.
+   * that answers, and when that has taken it, to all others. What that one refuses, none is shown;
+   * a later refusal is its node's own.
    */
   readonly tokenRequest?: TokenRequest | false | undefined;
   /**

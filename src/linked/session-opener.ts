@@ -2,10 +2,10 @@ import { requirePrincipalName } from "../session/broker/identity.ts";
 import type { SessionCredential } from "../session/principal.ts";
 import { VCenter } from "../session/vcenter.ts";
 import type { GroupCredential } from "./group-credential.ts";
-import type { GroupNodeParts, HeldSession } from "./group-node.ts";
+import type { GroupNodeParts, HeldSession, OpenLimits } from "./group-node.ts";
 import type { NodeTransport } from "./node-transport.ts";
 import type { LinkedGroupOptions } from "./options.ts";
-import type { PasswordGate, Turn } from "./password-gate.ts";
+import type { GateLogin, PasswordGate, Turn } from "./password-gate.ts";
 
 export interface OpenerContext {
   readonly credential: GroupCredential;
@@ -19,11 +19,18 @@ export function sessionOpener(
   { credential, scope }: OpenerContext,
 ): GroupNodeParts["open"] {
   const { broker, sides: open } = options;
+  const loginAt = (server: string, transport: NodeTransport, limits: OpenLimits): GateLogin => ({
+    node: transport,
+    reach: () => reach(server, transport, limits.signal),
+    signal: limits.signal,
+    nodeTimeoutMs: limits.nodeTimeoutMs ?? options.nodeTimeoutMs,
+  });
   const common = { ...options, open, tokenRequest: undefined };
   const { gate } = credential;
   if (broker === undefined) {
-    return async (server, transport, signal): Promise<HeldSession> => {
-      const turn = await gate?.enter(() => reach(server, transport, signal), signal);
+    return async (server, transport, limits): Promise<HeldSession> => {
+      const { signal } = limits;
+      const turn = await gate?.enter(loginAt(server, transport, limits));
       try {
         const given = await credential.obtain();
         const vc = await VCenter.connect(server, { ...common, transport, signal, credential: given });
@@ -42,10 +49,11 @@ export function sessionOpener(
   const passwords = new WeakMap<NodeTransport, NodePassword>();
   const passwordOf = (transport: NodeTransport): NodePassword | undefined => {
     if (gate && !passwords.has(transport))
-      passwords.set(transport, new NodePassword(gate, options.credential));
+      passwords.set(transport, new NodePassword(gate, transport, options.credential));
     return passwords.get(transport);
   };
-  return async (server, transport, signal): Promise<HeldSession> => {
+  return async (server, transport, limits): Promise<HeldSession> => {
+    const { signal } = limits;
     const principal = await requirePrincipalName(options.credential, options.principal);
     const acquire = async (wanted: typeof given): Promise<HeldSession> => {
       const lease = await broker.acquire(server, {
@@ -60,8 +68,7 @@ export function sessionOpener(
     };
     const password = passwordOf(transport);
     if (password === undefined) return acquire(given);
-    const login = { reach: () => reach(server, transport, signal), signal };
-    return password.during(login, () => acquire(password.ask));
+    return password.during(loginAt(server, transport, limits), () => acquire(password.ask));
   };
 }
 
@@ -70,29 +77,24 @@ async function reach(server: string, transport: NodeTransport, signal: AbortSign
   await transport.request(`https://${server}/sdk/vimServiceVersions.xml`, { method: "GET", signal });
 }
 
-interface NodeLogin {
-  readonly reach: () => Promise<void>;
-  readonly signal: AbortSignal;
-}
-
 /** The password as the broker asks for it where a node has to be logged in to: when it is that node's turn. */
 class NodePassword {
   /** What a store that is not shared tells the node's sessions by. */
   readonly ask: () => Promise<SessionCredential>;
-  #login: (NodeLogin & { readonly turns: Turn[] }) | undefined;
+  #login: (GateLogin & { readonly turns: Turn[] }) | undefined;
 
-  constructor(gate: PasswordGate, credential: SessionCredential) {
+  constructor(gate: PasswordGate, node: object, credential: SessionCredential) {
     this.ask = async () => {
-      gate.requireUnrefused();
+      gate.requireUnrefused(node);
       const login = this.#login;
       // Later, when a session has ended, the broker's own guard sees to it.
-      if (login) login.turns.push(await gate.enter(login.reach, login.signal));
+      if (login) login.turns.push(await gate.enter(login));
       return credential;
     };
   }
 
   /** Tells the gate what becomes of the logins that `acquire` leads to. */
-  async during<T>(login: NodeLogin, acquire: () => Promise<T>): Promise<T> {
+  async during<T>(login: GateLogin, acquire: () => Promise<T>): Promise<T> {
     const turns: Turn[] = [];
     const own = { ...login, turns };
     const settle = (error: unknown): void => {

@@ -44,7 +44,7 @@ export interface Pki {
   readonly solutionUsers: (names: readonly string[], machineId: string) => readonly ClientCertificate[];
 }
 
-export const SOLUTION_USER_COUNT = 2;
+const SOLUTION_USER_COUNT = 2;
 
 /**
  * Makes an authority, and for every name a served and a superseded certificate; the authority's PEM alone is

@@ -35,6 +35,9 @@ interface Flight {
   readonly leaving: Map<AbortSignal, (() => void)[]>;
 }
 
+/** Requests that were given up, by what the last who waited was told. */
+const givenUp = new WeakMap<object, Promise<unknown>>();
+
 const MAX_AHEAD_MS = 300_000;
 const RETRY_MS = 10_000;
 
@@ -144,8 +147,10 @@ export class TokenSource {
       flight.result.then(resolve, reject);
       if (signal === undefined) return;
       onAbort(flight, signal, () => {
-        reject(aborted(signal));
+        const error = aborted(signal);
+        reject(error);
         if (--flight.waiting > 0) return;
+        givenUp.set(error, flight.result);
         // Whoever comes next begins anew instead of joining what is being given up.
         if (this.#flight === flight) this.#flight = undefined;
         flight.abort.abort(signal.reason);
@@ -224,6 +229,11 @@ function isOfAccount(error: unknown): boolean {
   return (
     error instanceof VsphereSsoError && (error.code === "ACCOUNT_LOCKED" || error.code === "PASSWORD_EXPIRED")
   );
+}
+
+/** The request that an AbortedError of a source gave up; undefined where it goes on, or there was none. */
+export function requestGivenUp(error: object): Promise<unknown> | undefined {
+  return givenUp.get(error);
 }
 
 function aborted(signal: AbortSignal): AbortedError {

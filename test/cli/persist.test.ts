@@ -208,6 +208,7 @@ describe("sessions that are stored", () => {
       expect(result).toMatchObject({ code: 1, out: "" });
       expect(jsonError(result).code).toBe("STORE_UNREADABLE");
       expect(jsonError(result).message).toContain(folder());
+      expect(result.err).not.toContain("warning:");
       expect(logins(before)).toBe(0);
       expect((await run(login, { env: right })).out).toBe(out);
     });
@@ -234,6 +235,7 @@ describe("sessions that are stored", () => {
       expect(result).toMatchObject({ code: 1, out: "" });
       expect(jsonError(result)).toMatchObject({ code: "STORE_UNREADABLE" });
       expect(jsonError(result).message).toContain(folder());
+      expect(result.err).not.toContain("warning:");
       expect(simulator.sessions).toHaveLength(1);
       expect((await nobody(["session", "logout"], { env: right })).code).toBe(0);
       expect(simulator.sessions).toEqual([]);

@@ -22,6 +22,12 @@ describe("a node", () => {
     const [result] = await group.connectAll({ nodes: ["vc02"], nodeTimeoutMs: 50 });
     expect(codeOf(result!)).toBe("TIMEOUT");
     expect(dead!.error).toMatchObject({ code: "TIMEOUT" });
+    const again = new AbortController();
+    const another = dead!.connect({ signal: again.signal });
+    expect(dead!.error).toBeNull();
+    again.abort();
+    await failureOf(another, AbortedError);
+    expect(dead!.error).toBeNull();
   });
 
   test("whose vCenter was closed by its user is logged in to anew", async () => {

@@ -6,7 +6,6 @@ import { EXIT } from "../exit-code.ts";
 import { formatJson } from "../output/json.ts";
 import { withSession } from "../session.ts";
 import { shortServer } from "../session-environment.ts";
-
 import {
   environmentSession,
   namesWho,

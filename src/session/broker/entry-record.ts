@@ -2,11 +2,16 @@ import { StoreError, VsphereSsoError } from "../../errors.ts";
 import type { LockOptions } from "../stores/session-store.ts";
 import type { EntryContext, EntryName } from "./entry-context.ts";
 import { isSameAccount } from "./identity.ts";
-import { DamagedEntryError, isWorthKeeping, readRecord, type SessionRecord, writeRecord } from "./record.ts";
+import {
+  DamagedEntryError,
+  isWorthKeeping,
+  KEEP_MS,
+  readRecord,
+  type SessionRecord,
+  writeRecord,
+} from "./record.ts";
 import type { LockedEntry } from "./vault.ts";
 
-/** Milliseconds for which a store keeps an entry that nobody looks at: longer than any server keeps the session. */
-const KEEP_MS = 7 * 24 * 3_600_000;
 /** How often work is begun anew, for the lock was lost meanwhile, before that is told. */
 export const MAX_LOST = 2;
 
@@ -29,12 +34,12 @@ export class EntryRecord {
   /** What the store has. @throws StoreError. */
   async look(): Promise<SessionRecord | undefined> {
     const { vault } = this.#context;
-    this.#known = await this.#parse(() => vault.read(this.#name.key));
+    this.#known = await this.#parsed((parse) => vault.read(this.#name.key, parse));
     return this.#known;
   }
 
   read(entry: LockedEntry): Promise<SessionRecord | undefined> {
-    return this.#parse(() => entry.read());
+    return this.#parsed((parse) => entry.read(parse));
   }
 
   async write(entry: LockedEntry, record: SessionRecord): Promise<void> {
@@ -73,16 +78,19 @@ export class EntryRecord {
     this.#context.warn(`Sessions of ${principal} at ${server}: ${what}`);
   }
 
-  async #parse(read: () => Promise<string | undefined>): Promise<SessionRecord | undefined> {
+  async #parsed(
+    read: (parse: (text: string) => SessionRecord | undefined) => Promise<SessionRecord | undefined>,
+  ): Promise<SessionRecord | undefined> {
     const { principal, server } = this.#name;
     try {
-      const text = await read();
-      const record = text === undefined ? undefined : readRecord(text);
-      // Moved here from another entry, it would be another user's.
-      if (record && (record.server !== server || !isSameAccount(record.principal, principal))) {
-        throw new DamagedEntryError("it is of another server or user");
-      }
-      return record;
+      return await read((text) => {
+        const record = readRecord(text);
+        // Moved here from another entry, it would be another user's.
+        if (record && (record.server !== server || !isSameAccount(record.principal, principal))) {
+          throw new DamagedEntryError("it is of another server or user");
+        }
+        return record;
+      });
     } catch (error) {
       if (!(error instanceof DamagedEntryError)) throw error;
       this.warn(error);

@@ -4,14 +4,14 @@ import type { SessionSide } from "../session-event.ts";
 import { waitFor } from "../wait.ts";
 
 /** Who goes for a session: the side that needs it, and by which the credential is told from others. */
-export interface Traveller {
+export interface SessionRequest {
   readonly side: SessionSide;
   readonly mark: string;
   /** How many before it did not reach the server. */
   unreached: number;
 }
 
-interface Flight extends Omit<Traveller, "unreached"> {
+interface Flight extends Omit<SessionRequest, "unreached"> {
   /** What it threw, undefined where it did not. */
   readonly done: Promise<{ readonly error: unknown } | undefined>;
 }
@@ -30,16 +30,16 @@ export class Flights {
    * @throws what it threw, where that is what the one who waits would get too; of a server that cannot be reached, when
    *   two in a row have found that, so that not all who wait try it one after another.
    */
-  async join(traveller: Traveller, signal: AbortSignal): Promise<void> {
+  async join(request: SessionRequest, signal: AbortSignal): Promise<void> {
     const flight = this.#flight;
     if (flight === undefined) return;
     const failure = await waitFor(flight.done, [signal]);
     if (failure === undefined) return;
-    if (isUnreached(failure.error)) traveller.unreached++;
-    if (traveller.unreached > 1 || isOfBoth(failure.error, flight, traveller)) throw failure.error;
+    if (isUnreached(failure.error)) request.unreached++;
+    if (request.unreached > 1 || isOfBoth(failure.error, flight, request)) throw failure.error;
   }
 
-  async depart<T>({ side, mark }: Pick<Traveller, "side" | "mark">, go: () => Promise<T>): Promise<T> {
+  async depart<T>({ side, mark }: Pick<SessionRequest, "side" | "mark">, go: () => Promise<T>): Promise<T> {
     const work = go();
     const flight: Flight = {
       side,
@@ -62,7 +62,7 @@ export class Flights {
  * Whether what one got is what the other would get too: the store's failure, or a refusal of the same credential. A
  * time-out or an address out of reach may be of its own options, as what was wrong with its certificates is.
  */
-function isOfBoth(error: unknown, one: Flight, other: Traveller): boolean {
+function isOfBoth(error: unknown, one: Flight, other: SessionRequest): boolean {
   if (error instanceof StoreError) return true;
   if (one.mark !== other.mark) return false;
   return error instanceof LoginSuspendedError || (isLoginRefusal(error) && one.side === other.side);

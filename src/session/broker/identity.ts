@@ -13,7 +13,7 @@ export type GivenCredential = SessionCredential | (() => Promise<SessionCredenti
  *
  * @throws InvalidArgumentError for a key or certificate that cannot be used.
  */
-export async function principalNameOf(credential: GivenCredential): Promise<string | undefined> {
+async function principalNameOf(credential: GivenCredential): Promise<string | undefined> {
   if (typeof credential !== "object" || credential === null) return undefined;
   if ("username" in credential) return nonEmpty(credential.username);
   if ("assertion" in credential) return nonEmpty(credential.subject);

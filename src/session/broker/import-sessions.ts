@@ -5,7 +5,7 @@ import type { SessionSide } from "../session-event.ts";
 import { VCenter } from "../vcenter.ts";
 import { withSession } from "./holding.ts";
 import { userPrincipalName } from "./identity.ts";
-import { emptyRecord, type SessionRecord, type SideRecord, writeRecord } from "./record.ts";
+import { emptyRecord, KEEP_MS, type SessionRecord, type SideRecord, writeRecord } from "./record.ts";
 import type { StoredEntries } from "./stored-entries.ts";
 import { type StoredSession, storedSession } from "./stored-session.ts";
 import type { Vault } from "./vault.ts";
@@ -14,10 +14,12 @@ export interface ImportOptions extends AdoptOptions {
   readonly principal?: string | undefined;
 }
 
-/** Milliseconds for which a store keeps what was imported, unless it is used. */
-const KEEP_MS = 7 * 24 * 3_600_000;
-
 type Imported = { readonly [Name in SessionSide]: SideRecord | null };
+
+interface Kept {
+  readonly key: string;
+  readonly stored: StoredSession | undefined;
+}
 
 /** As `SessionBroker.import`. */
 export async function importSessions(
@@ -38,25 +40,29 @@ export async function importSessions(
     const named = entries.keyOf(vc.server, name, credential);
     // What is stored already stays where it is, unless it is said by which name to keep it.
     const isFree = principal === undefined && credential === undefined;
-    const key = (isFree && others.some((other) => other.key !== named) && others[0]?.key) || named;
-    const stored = await vault.locked(key, { signal }, async (entry) => {
-      const known = await entries.parse(() => entry.read());
-      let record = { ...(known ?? emptyRecord(vc.server, name)), checkedAt: Date.now() };
-      for (const side of SIDES) {
-        const session = imported[side];
-        if (session) record = { ...record, ...withSession(record, side, session) };
-      }
-      await entry.write(writeRecord(record), KEEP_MS);
-      return storedSession(key, record);
-    });
+    const present = isFree && others.some((other) => other.key !== named) ? others[0]?.key : undefined;
+    const keep = (key: string): Promise<Kept | undefined> =>
+      vault.locked(key, { signal }, async (entry) => {
+        const known = await entries.read(entry);
+        // It was ended meanwhile.
+        if (known === undefined && key !== named) return undefined;
+        let record = { ...(known ?? emptyRecord(vc.server, name)), checkedAt: Date.now() };
+        for (const side of SIDES) {
+          const session = imported[side];
+          if (session) record = { ...record, ...withSession(record, side, session) };
+        }
+        await entry.write(writeRecord(record), KEEP_MS);
+        return { key, stored: storedSession(key, record) };
+      });
+    const kept = (present && (await keep(present))) || (await keep(named));
     for (const other of others) {
-      if (other.key === key) continue;
+      if (other.key === kept?.key) continue;
       await vault.locked(other.key, { signal }, async (entry) => {
-        const record = await entries.parse(() => entry.read());
+        const record = await entries.read(entry);
         if (record) await entry.write(writeRecord(asImported(record, ids)), KEEP_MS);
       });
     }
-    if (stored) return stored;
+    if (kept?.stored) return kept.stored;
     throw new InvalidArgumentError("The session has ended since it was given", {
       hint: "make another one",
     });

@@ -1,8 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { AbortedError, LoginSuspendedError, StoreError, VsphereSsoError } from "../../errors.ts";
 import { sleep } from "../../net/deadline.ts";
-import { isUnanswered } from "../../net/failures.ts";
-import { isLoginRefusal, lacksRights } from "../principal.ts";
 import { DamagedEntryError } from "../stores/damaged-entry.ts";
 import type { LockOptions } from "../stores/session-store.ts";
 import { abortedBy, waitFor } from "../wait.ts";
@@ -23,6 +21,7 @@ import {
   withUnanswered,
   writeLockout,
 } from "./lockout-record.ts";
+import { errorOfRequest, outcomeOf } from "./login-outcome.ts";
 import { timeText } from "./record.ts";
 import type { LockedEntry, Vault } from "./vault.ts";
 
@@ -52,6 +51,8 @@ export interface Account {
   readonly entry: string;
 }
 
+/** Milliseconds in which a server that works refuses a password. */
+const PROMPT_MS = 1_000;
 /** Milliseconds that one waits for the outcome of others' attempts, and between two looks at it. */
 const WAIT_MS = 90_000;
 const LOOK_MS = 100;
@@ -63,7 +64,7 @@ const MAX_UNWRITTEN = 100;
 /**
  * Sees that no account is locked by repetition: counts the refused logins of a principal, over all processes of the
  * store, and from so many on lets none be tried for a while. Attempts under way count as refused until their outcome
- * is known, so that those who come at once are not more either. Those whose outcome nobody learns (no answer came, or
+ * is known, unless the password was right lately, so that those who come at once are not more either. Those whose outcome nobody learns (no answer came, or
  * the process was killed) count as refused too, unless the password was right lately: a wrong one is not shown again
  * and again, and an outage does not suspend a right one.
  *
@@ -104,7 +105,7 @@ export class LockoutGuard {
 
   /**
    * Has a source of tokens asked for one, which may show a password to the Security Token Service: only one at a time
-   * asks, and once there is a token, nobody waits until half of its time is over.
+   * asks, and what it throws is for all who wait; once there is a token, nobody waits until half of its time is over.
    *
    * @throws as `begin`; what the source throws.
    */
@@ -116,10 +117,15 @@ export class LockoutGuard {
   ): Promise<T> {
     const isProven = (): boolean => Date.now() < (this.#proven.get(source) ?? 0);
     for (let other = this.#proving.get(source); other && !isProven(); other = this.#proving.get(source)) {
-      await waitFor(
-        other.catch(() => undefined),
+      const failure = await waitFor(
+        other.then(
+          () => undefined,
+          (error: unknown) => ({ error }),
+        ),
         [signal],
       );
+      // Asked again, it would get the same; who has given up tells nothing of it.
+      if (failure && !(failure.error instanceof AbortedError)) throw failure.error;
     }
     if (isProven()) return this.#askProven(source, account, ask);
     const proof = this.#prove(source, account, ask, signal);
@@ -142,7 +148,7 @@ export class LockoutGuard {
       return await ask();
     } catch (error) {
       this.distrust(source);
-      await this.#settle(account, newId(), this.#outcomeOfSource(error));
+      await this.#settle(account, newId(), await this.#outcomeOfSource(error));
       throw error;
     }
   }
@@ -162,16 +168,17 @@ export class LockoutGuard {
       await this.#settle(account, id, "accepted");
       return shown;
     } catch (error) {
-      await this.#settle(account, id, this.#outcomeOfSource(error));
+      await this.#settle(account, id, await this.#outcomeOfSource(error));
       throw error;
     }
   }
 
-  /** What a source threw counts once; of a request that was given up, it is not seen whether it was sent. */
-  #outcomeOfSource(error: unknown): AttemptOutcome {
+  /** What a request of a source threw counts once, however many waited for it. */
+  async #outcomeOfSource(thrown: unknown): Promise<AttemptOutcome> {
+    const error = await errorOfRequest(thrown);
     if (typeof error !== "object" || error === null || this.#counted.has(error)) return "unshown";
     this.#counted.add(error);
-    return error instanceof AbortedError ? "unanswered" : outcomeOf(error);
+    return outcomeOf(error);
   }
 
   /** Waits until there is room for another attempt; its ID. */
@@ -195,7 +202,12 @@ export class LockoutGuard {
       // Who began another attempt for the same entry has its lock no more: it was killed.
       const ended = withUnanswered(before, (each) => each.entry === entry, now, limits);
       const known = suspendIfTooMany(ended, now, limits);
-      const count = known.refusals.length + known.pending.length;
+      // A password that was right lately is likely to be right still: a hanging node is not to hold up the others for
+      // long. One that was changed meanwhile is refused at once, before all have shown it.
+      const isNew = ({ until }: { readonly until: number }): boolean =>
+        now - (until - ATTEMPT_MS) < PROMPT_MS;
+      const doubtful = known.acceptedAt > 0 ? known.pending.filter(isNew) : known.pending;
+      const count = known.refusals.length + doubtful.length;
       if (known.suspendedUntil > 0 || count >= limits.refusals) return known;
       return { ...known, pending: [...known.pending, { id, entry, until: now + ATTEMPT_MS }] };
     });
@@ -246,8 +258,7 @@ export class LockoutGuard {
   async #read(entry: LockedEntry, now: number): Promise<LockoutRecord> {
     let record = NO_LOCKOUT;
     try {
-      const text = await entry.read();
-      if (text !== undefined) record = readLockout(text);
+      record = (await entry.read(readLockout)) ?? NO_LOCKOUT;
     } catch (error) {
       if (!(error instanceof DamagedEntryError)) throw error;
       this.#warn(`What was known of refused logins is lost: ${error.message}`);
@@ -264,17 +275,10 @@ function newId(): string {
   return randomBytes(12).toString("base64url");
 }
 
-function outcomeOf(error: unknown): AttemptOutcome {
-  if (error === undefined || lacksRights(error)) return "accepted";
-  if (error instanceof VsphereSsoError && error.code === "ACCOUNT_LOCKED") return "locked";
-  if (isLoginRefusal(error)) return "refused";
-  return isUnanswered(error) ? "unanswered" : "unshown";
-}
-
 function suspended({ principal, scope }: Account, until: number): LoginSuspendedError {
   const time = timeText(until);
   return new LoginSuspendedError(
-    `No login of ${principal} at ${scope} is tried before ${time}: too many were refused lately`,
+    `No login of ${principal} at ${scope} is tried before ${time}: too many were refused or left unanswered lately`,
     {
       principal,
       until: new Date(until),

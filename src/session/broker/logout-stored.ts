@@ -1,9 +1,9 @@
 import { formatAuthority, parseServer } from "../../net/authority.ts";
 import type { BridgeConnectOptions } from "../connect-options.ts";
 import { assemble } from "../vcenter-parts.ts";
-import { endSessions } from "./end-sessions.ts";
+import { END_TIMEOUT_MS, endSessions } from "./end-sessions.ts";
 import { isOf, type StoredEntries } from "./stored-entries.ts";
-import { type StoredSession, storedSession } from "./stored-session.ts";
+import { endedSession, type StoredSession } from "./stored-session.ts";
 import { requireLock, type Vault } from "./vault.ts";
 
 export interface LogoutOptions extends BridgeConnectOptions {
@@ -14,8 +14,6 @@ interface Stores {
   readonly vault: Vault;
   readonly entries: StoredEntries;
 }
-
-const END_TIMEOUT_MS = 10_000;
 
 /** As `SessionBroker.logout`. */
 export async function logoutStored(
@@ -57,7 +55,7 @@ async function logoutOne(
   { vault, entries }: Stores,
 ): Promise<StoredSession | undefined> {
   return vault.locked(key, { signal }, async (entry) => {
-    const record = await entries.parse(() => entry.read());
+    const record = await entries.read(entry);
     if (record === undefined) return undefined;
     const { principal, vapi, vim, retired } = record;
     requireLock(entry);
@@ -69,6 +67,6 @@ async function logoutOne(
     });
     if (failures.length > 0) throw failures[0];
     await entry.remove();
-    return storedSession(key, record);
+    return endedSession(key, record);
   });
 }

@@ -6,6 +6,9 @@ import { DamagedEntryError } from "../stores/damaged-entry.ts";
 
 export { DamagedEntryError };
 
+/** Milliseconds for which a store keeps an entry that nobody looks at: longer than any server keeps the session. */
+export const KEEP_MS: number = 7 * 24 * 3_600_000;
+
 /** Version of the format. Others are refused, for what they mean is not known. */
 export const RECORD_VERSION = 1;
 

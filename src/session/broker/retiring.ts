@@ -1,6 +1,6 @@
 import { SIDES } from "../bridge-held.ts";
 import type { SessionSide } from "../session-event.ts";
-import { type EndOptions, type EndResult, endEach, isAlive } from "./end-sessions.ts";
+import { END_TIMEOUT_MS, type EndOptions, type EndResult, endEach, isAlive } from "./end-sessions.ts";
 import { type EntryContext, type EntryName, type EntryUser, HOLD_MS } from "./entry-context.ts";
 import type { EntryRecord } from "./entry-record.ts";
 import type { HandedSessions } from "./handed.ts";
@@ -14,8 +14,6 @@ import {
   type SidesRecord,
 } from "./record.ts";
 import { type LockedEntry, requireLock } from "./vault.ts";
-
-const END_TIMEOUT_MS = 10_000;
 
 export interface RetiringOptions {
   readonly name: EntryName;

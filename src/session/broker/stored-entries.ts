@@ -5,9 +5,10 @@ import {
   entryKey,
   type GivenCredential,
   isLockoutKey,
+  isSameAccount,
 } from "./identity.ts";
 import { DamagedEntryError, RECORD_VERSION, readRecord, type SessionRecord } from "./record.ts";
-import type { Vault } from "./vault.ts";
+import type { LockedEntry, Vault } from "./vault.ts";
 
 export interface StoredEntry {
   readonly key: string;
@@ -60,8 +61,7 @@ export class StoredEntries {
     for (const key of await this.#vault.keys()) {
       if (isLockoutKey(key)) continue;
       try {
-        const text = await this.#vault.read(key);
-        const record = text === undefined ? undefined : readRecord(text);
+        const record = await this.#vault.read(key, readRecord);
         if (record) found.push({ key, record });
       } catch (error) {
         if (!(error instanceof StoreError)) throw error;
@@ -72,11 +72,10 @@ export class StoredEntries {
     return { found, unreadable };
   }
 
-  /** What was read of an entry; one that is damaged is none, with a warning. */
-  async parse(read: () => Promise<string | undefined>): Promise<SessionRecord | undefined> {
+  /** What an entry holds; one that is damaged is none, with a warning. */
+  async read(entry: LockedEntry): Promise<SessionRecord | undefined> {
     try {
-      const text = await read();
-      return text === undefined ? undefined : readRecord(text);
+      return await entry.read(readRecord);
     } catch (error) {
       if (!(error instanceof DamagedEntryError)) throw error;
       this.#warn(error.message);
@@ -86,5 +85,5 @@ export class StoredEntries {
 }
 
 export function isOf({ principal }: Pick<SessionRecord, "principal">, wanted: string | undefined): boolean {
-  return wanted === undefined || accountName(principal) === accountName(wanted);
+  return wanted === undefined || isSameAccount(principal, wanted);
 }

@@ -31,6 +31,11 @@ export function storedSession(key: string, record: SessionRecord): StoredSession
   return sides.length === 0 ? undefined : new Stored(key, record);
 }
 
+/** As `storedSession`, of what `logout` has ended: also where no session was handed out any more. */
+export function endedSession(key: string, record: SessionRecord): StoredSession | undefined {
+  return storedSession(key, record) ?? storedSession(key, { ...record, ...record.retired.at(-1) });
+}
+
 class Stored implements StoredSession {
   readonly key: string;
   readonly server: string;

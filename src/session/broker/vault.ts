@@ -8,7 +8,7 @@ export interface LockedEntry {
   /** Fires when the lock was lost: from then on others may use what is told in the entry. */
   readonly lost: AbortSignal;
   /** @throws as `Vault.read`. */
-  read(): Promise<string | undefined>;
+  read<T>(parse: (text: string) => T): Promise<T | undefined>;
   write(text: string, ttlMs: number): Promise<void>;
   remove(): Promise<void>;
 }
@@ -44,12 +44,12 @@ export class Vault {
     return this.#store.keys();
   }
 
-  /** @throws DamagedEntryError; StoreError. */
-  async read(key: string): Promise<string | undefined> {
+  /** What an entry holds. @throws DamagedEntryError; StoreError; what `parse` throws. */
+  async read<T>(key: string, parse: (text: string) => T): Promise<T | undefined> {
     const text = await this.#store.read(key);
     if (text === undefined) return undefined;
     try {
-      return await this.#seal.open(key, text);
+      return parse(await this.#seal.open(key, text));
     } catch (error) {
       throw located(error, this.#store.where?.(key));
     }
@@ -66,7 +66,7 @@ export class Vault {
     try {
       return await work({
         lost: lock.lost,
-        read: () => this.read(key),
+        read: (parse) => this.read(key, parse),
         write: async (text, ttlMs) => lock.write(await this.#seal.seal(key, text), ttlMs),
         remove: () => lock.remove(),
       });
@@ -76,10 +76,10 @@ export class Vault {
   }
 }
 
-/** Says where an entry is that cannot be opened: whoever is to remove it has to find it. */
+/** Says where an entry is that cannot be opened or read: whoever is to remove it has to find it. */
 function located(error: unknown, where: string | undefined): unknown {
-  if (where === undefined || !(error instanceof StoreError) || error instanceof DamagedEntryError)
-    return error;
+  if (where === undefined || !(error instanceof StoreError)) return error;
+  if (error instanceof DamagedEntryError) return new DamagedEntryError(error.what, where);
   return new StoreError("STORE_UNREADABLE", `${error.message}: ${where}`, {
     hint: error.hint,
     cause: error.cause,

@@ -36,7 +36,7 @@ export async function readEntry(path: string): Promise<FileEntry | undefined> {
   return isExpired(entry) ? undefined : entry;
 }
 
-export function isExpired({ expires }: FileEntry): boolean {
+function isExpired({ expires }: FileEntry): boolean {
   return expires !== null && expires <= Date.now();
 }
 

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { SessionLimitError } from "../../../src/errors.ts";
 import { SecurityTokenService, TokenSource } from "../../../src/sts/index.ts";
 import { thrownBy } from "../doors.ts";
+import { until } from "../stores/store-contract.ts";
 import { callBoth, lab, SharedMemory, sessionKeys, times } from "./lab.ts";
 
 const REFUSED = /AUTHENTICATION_FAILED|LOGIN_SUSPENDED/;
@@ -133,14 +134,16 @@ describe("a server without room", () => {
   });
 
   test("fails at once where nobody wants to wait, and stops waiting when it is aborted", async () => {
-    const { url, connect, broker, second } = await lab({ sessions: { maxSessions: 1 } });
+    const { url, connect, broker, logins, second } = await lab({ sessions: { maxSessions: 1 } });
     await broker().acquire(url, { ...connect, credential: second });
     expect(await thrownBy(broker({ limitWaitSeconds: 0 }).acquire(url, connect))).toMatchObject({
       code: "SESSION_LIMIT",
     });
     const controller = new AbortController();
+    const before = logins();
     const waiting = thrownBy(broker().acquire(url, { ...connect, signal: controller.signal }));
-    setTimeout(() => controller.abort(), 300);
+    await until(() => logins() > before);
+    controller.abort();
     expect(await waiting).toMatchObject({ code: "ABORTED" });
   });
 });

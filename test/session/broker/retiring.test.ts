@@ -1,6 +1,6 @@
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { LoginSuspendedError, StoreError, TimeoutError } from "../../../src/errors.ts";
-import { Flights, type Traveller } from "../../../src/session/broker/flights.ts";
+import { Flights, type SessionRequest } from "../../../src/session/broker/flights.ts";
 import type { LockOptions, StoreLock } from "../../../src/session/index.ts";
 import { VapiRest, VCenter } from "../../../src/session/index.ts";
 import { refusal } from "../doors.ts";
@@ -365,7 +365,7 @@ describe("who waits for another one's login", () => {
   test("does not try a server that two in a row did not reach", async () => {
     const flights = new Flights();
     const { signal } = new AbortController();
-    const waiting: Traveller = { side: "vapi", mark: "one", unreached: 0 };
+    const waiting: SessionRequest = { side: "vapi", mark: "one", unreached: 0 };
     const fly = async () => {
       const error = new TimeoutError("late", { host: "h", phase: "connect" });
       const flight = flights.depart(waiting, () => Promise.reject(error));

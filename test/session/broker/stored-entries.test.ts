@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { accountName, userPrincipalName } from "../../../src/session/broker/identity.ts";
-import { FileStore, VCenter } from "../../../src/session/index.ts";
+import { FileStore, type LockOptions, type StoreLock, VCenter } from "../../../src/session/index.ts";
 import { thrownBy } from "../doors.ts";
 import { callBoth, type Lab, lab, SharedMemory, sessionKeys } from "./lab.ts";
 
@@ -65,21 +65,25 @@ describe("entries of which one cannot be read", () => {
     expect(simulator.sessions).toEqual([]);
   });
 
-  test.each(["", "{", '{"version":1}'])("as a damaged file (%j), are replaced by a login", async (text) => {
-    const { simulator, url, connect, broker, logins } = await lab();
-    const { store, files } = await fileStore();
-    const warnings: string[] = [];
-    const one = broker({ store, logout: "never", onWarning: (message) => warnings.push(message) });
-    await one.use(url, connect, async () => undefined);
-    const [file = ""] = await files();
-    await writeFile(file, text);
-    const trust = { ca: simulator.ca };
-    expect(await thrownBy(one.logout(url, { trust }))).toMatchObject({ code: "STORE_UNREADABLE" });
-    await one.use(url, connect, async () => undefined);
-    expect(logins()).toBe(2);
-    expect(warnings.join()).toContain("damaged");
-    expect(await one.logout(url, { trust })).toHaveLength(1);
-  });
+  test.each(["", "{", '{"version":1}', '{"version":1,"expires":null,"value":"{}"}'])(
+    "as a damaged file (%j), are replaced by a login",
+    async (text) => {
+      const { simulator, url, connect, broker, logins } = await lab();
+      const { store, files } = await fileStore();
+      const warnings: string[] = [];
+      const one = broker({ store, logout: "never", onWarning: (message) => warnings.push(message) });
+      await one.use(url, connect, async () => undefined);
+      const [file = ""] = await files();
+      await writeFile(file, text);
+      const trust = { ca: simulator.ca };
+      expect(await thrownBy(one.logout(url, { trust }))).toMatchObject({ code: "STORE_UNREADABLE" });
+      await one.use(url, connect, async () => undefined);
+      expect(logins()).toBe(2);
+      expect(warnings.length).toBeGreaterThan(0);
+      for (const warning of warnings) expect(warning).toContain(`${file} is damaged`);
+      expect(await one.logout(url, { trust })).toHaveLength(1);
+    },
+  );
 
   test("as a file of a newer version, are left alone", async () => {
     const { url, connect, broker, logins } = await lab();
@@ -179,6 +183,57 @@ describe("a session that is imported", () => {
     await lease.release();
     expect(simulator.sessions).toHaveLength(1);
     await one.logout(url, { trust });
+    expect(simulator.sessions).toEqual([]);
+  });
+});
+
+/** Has an entry ended when its lock is asked for the next time, as by another process. */
+class EndsMeanwhile extends SharedMemory {
+  ending: string | undefined;
+
+  override async lock(key: string, options?: LockOptions): Promise<StoreLock> {
+    if (key === this.ending) {
+      this.ending = undefined;
+      const lock = await super.lock(key);
+      await lock.remove();
+      await lock.release();
+    }
+    return super.lock(key, options);
+  }
+}
+
+describe("a session that is stored", () => {
+  test("by a name whose entry ends while it is imported, is kept by its user's", async () => {
+    const { simulator, url, connect, broker, credential } = await lab();
+    const store = new EndsMeanwhile();
+    const one = broker({ store, logout: "never" });
+    const lease = await one.acquire(url, { ...connect, principal: "job-1" });
+    const sessionId = lease.vc.session.id ?? "";
+    const [job] = await sessionKeys(store);
+    store.ending = job;
+    const stored = await one.import(url, { sessionId }, { trust: { ca: simulator.ca } });
+    expect(store.ending).toBeUndefined();
+    expect(stored.key).not.toBe(job);
+    expect(await one.find(url, credential.username)).toHaveLength(1);
+  });
+
+  test("and was replaced by relogin(), is told by the logout that ends it", async () => {
+    const { simulator, url, connect, broker, credential } = await lab();
+    const vc = await VCenter.connect(url, { ...connect, credential });
+    const sessionId = vc.session.id ?? "";
+    vc.handOver();
+    const one = broker({ store: new SharedMemory() });
+    const trust = { ca: simulator.ca };
+    await one.import(url, { sessionId }, { trust });
+    const lease = await one.acquire(url, connect);
+    await lease.vc.relogin();
+    await lease.release();
+    expect(simulator.sessions).toHaveLength(1);
+    expect(await one.list()).toEqual([]);
+    const ended = await one.logout(url, { trust });
+    expect(ended.map(({ vapi, imported }) => ({ vapi, imported }))).toEqual([
+      { vapi: sessionId, imported: true },
+    ]);
     expect(simulator.sessions).toEqual([]);
   });
 });
