@@ -3,6 +3,8 @@ import { defineConfig, type ViteUserConfig } from "vitest/config";
 const config: ViteUserConfig = defineConfig({
   test: {
     reporters: process.env.CI ? ["default", "json"] : ["default"],
+    // One less than there are cores, the default, would be one on two of them.
+    maxWorkers: "100%",
     outputFile: { json: process.env.VSSO_TEST_REPORT ?? "reports/vitest.json" },
     projects: [
       {
