@@ -217,6 +217,7 @@ describe("among processes", () => {
       await new Promise((resolve) => setTimeout(resolve, Math.random() * 30));
       await writer.kill();
       const before = await store.read(KEY);
+      seen.add(before?.split(" ")[0] ?? "");
       const lock = await store.lock(KEY, { waitMs: 0 });
       expect(await store.read(KEY)).toBe(before);
       await lock.release();
@@ -226,7 +227,7 @@ describe("among processes", () => {
     await reader;
     expect(torn).toEqual([]);
     expect(reads).toBeGreaterThan(50);
-    expect(seen.size).toBeGreaterThan(1);
+    expect(seen.size).toBeGreaterThan(50);
   });
 });
 

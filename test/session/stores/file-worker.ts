@@ -48,11 +48,12 @@ const commands: Readonly<Record<string, () => Promise<void>>> = {
   /** Writes one whole value after the other, until it is killed. */
   churn: async () => {
     const store = new FileStore({ folder });
-    say("started");
     for (let round = 0; ; round += 1) {
       const lock = await store.lock(key);
       await lock.write(wholeValue(`${process.pid}.${round}`));
       await lock.release();
+      // Whoever kills it then has at least one value of it to read.
+      if (round === 0) say("written");
     }
   },
   write: async () => {
