@@ -36,7 +36,10 @@ export interface Worker {
   readonly ended: Promise<{ readonly code: number | null; readonly out: string; readonly err: string }>;
 }
 
-/** Starts the program; it is killed when the test ends before it does. `command` goes before it. */
+/**
+ * Starts the program; it is killed when the test ends before it does. `command` goes before it. As another user
+ * (`uid`) it runs once it has started, for that user may be unable to reach the Node.js that runs the tests.
+ */
 export function startWorker(
   program: WorkerProgram,
   args: readonly string[],
@@ -45,8 +48,11 @@ export function startWorker(
   const [command = "", ...rest] = [...(options.command ?? []), process.execPath, program.path, ...args];
   const child = spawn(command, rest, {
     stdio: ["ignore", "pipe", "pipe"],
-    env: { PATH: process.env.PATH ?? "", HOME: "/nonexistent" },
-    ...(options.uid === undefined ? {} : { uid: options.uid, gid: options.uid }),
+    env: {
+      PATH: process.env.PATH ?? "",
+      HOME: "/nonexistent",
+      ...(options.uid === undefined ? {} : { RUN_AS: String(options.uid) }),
+    },
   });
   let out = "";
   let err = "";

@@ -5,6 +5,13 @@ import { FileStore } from "../../../src/session/stores/file-store.ts";
 import { ownIdentity } from "../../../src/session/stores/process-identity.ts";
 
 const [command = "", folder = "", key = "", ...rest] = process.argv.slice(2);
+const user = process.env.RUN_AS;
+if (user !== undefined) {
+  process.setgroups?.([]);
+  process.setgid?.(Number(user));
+  process.setuid?.(Number(user));
+}
+
 const say = (text: string): boolean => process.stdout.write(`${text}\n`);
 
 /** From now on no file is put in the place of another; the process says so and stays. */
