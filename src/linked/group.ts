@@ -8,6 +8,7 @@ import { adaptedTopology } from "../lookup/views.ts";
 import type { Authority } from "../net/authority.ts";
 import { Transport } from "../net/transport.ts";
 import { requirePrincipalName } from "../session/broker/identity.ts";
+import { CLOSE_TIMEOUT_MS } from "../session/connect-options.ts";
 import type { SecurityTokenService } from "../sts/client.ts";
 import { checkCredential, GroupCredential } from "./group-credential.ts";
 import { GroupNode } from "./group-node.ts";
@@ -26,9 +27,6 @@ export interface LinkedGroupParts {
   /** Ends the connections. */
   readonly release: () => Promise<void>;
 }
-
-/** Milliseconds that a login which was given up has for its answer and logout after the group was closed. */
-const CLOSE_TIMEOUT_MS = 10_000;
 
 /**
  * The vCenters of a linked group (Enhanced Linked Mode) as one object: found through one of them, under one trust

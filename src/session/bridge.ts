@@ -3,6 +3,7 @@ import { HeldSessions, SIDES } from "./bridge-held.ts";
 import { type GivenSessions, IMPERSONATED, type ServerFacts, SessionOpener } from "./bridge-opening.ts";
 import type { BridgeSide } from "./bridge-side.ts";
 import { BridgeWork } from "./bridge-work.ts";
+import { CLOSE_TIMEOUT_MS } from "./connect-options.ts";
 import type { SessionInfo } from "./door.ts";
 import type { Advice } from "./guard.ts";
 import { isLoginRefusal, type Principal, sameCredential } from "./principal.ts";
@@ -30,8 +31,6 @@ export interface BridgeOptions {
   /** Clock in milliseconds that nobody sets. */
   readonly now?: (() => number) | undefined;
 }
-
-const END_TIMEOUT_MS = 10_000;
 
 /** What to do about a call that was refused while its session is alive. */
 const ALIVE =
@@ -64,7 +63,7 @@ export class SessionBridge {
     const { host, sides, about, principal, pool, share: policy, decisions } = options;
     this.#options = options;
     this.#now = options.now ?? (() => process.uptime() * 1000);
-    this.#work = new BridgeWork(host, options.endTimeoutMs ?? END_TIMEOUT_MS);
+    this.#work = new BridgeWork(host, options.endTimeoutMs ?? CLOSE_TIMEOUT_MS);
     this.#held = new HeldSessions(
       sides,
       () => this.user,

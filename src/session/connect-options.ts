@@ -7,6 +7,9 @@ import type { KeepAliveOptions } from "./keep-alive.ts";
 import type { SessionCredential, TokenRequest } from "./principal.ts";
 import type { ShareDecisions, SharePolicy } from "./share-decision.ts";
 
+/** The default of `closeTimeoutMs`. */
+export const CLOSE_TIMEOUT_MS = 10_000;
+
 export interface BridgeConnectOptions extends DoorOptions, CallOptions {
   /**
    * Which sides get a session at once: `vapi` (REST, JSON-RPC), `vim` (SOAP, VI/JSON) or both. The other side gets one

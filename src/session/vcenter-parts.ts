@@ -6,7 +6,7 @@ import type { SecurityTokenService } from "../sts/client.ts";
 import { SessionBridge } from "./bridge.ts";
 import { SIDES } from "./bridge-held.ts";
 import { BridgeSide } from "./bridge-side.ts";
-import type { BridgeConnectOptions } from "./connect-options.ts";
+import { type BridgeConnectOptions, CLOSE_TIMEOUT_MS } from "./connect-options.ts";
 import type { DoorOptions } from "./door.ts";
 import { KeepAlive, type KeepAliveTarget } from "./keep-alive.ts";
 import { type Principal, principalOf, type SessionCredential } from "./principal.ts";
@@ -31,8 +31,6 @@ export interface VCenterParts {
   /** Ends the sessions and closes the transport, unless that was given. */
   readonly close: () => Promise<void>;
 }
-
-const CLOSE_TIMEOUT_MS = 10_000;
 
 /** @throws InvalidArgumentError for a server, a credential or an option that cannot be used. */
 export function assemble(

@@ -4,9 +4,6 @@ import type { BridgeSide } from "../bridge-side.ts";
 import type { SessionSide } from "../session-event.ts";
 import type { SidesRecord } from "./record.ts";
 
-/** Milliseconds that logouts may take in all. */
-export const END_TIMEOUT_MS = 10_000;
-
 export interface EndOptions {
   readonly server: string;
   readonly principal: string;

@@ -1,7 +1,7 @@
 import { formatAuthority, parseServer } from "../../net/authority.ts";
-import type { BridgeConnectOptions } from "../connect-options.ts";
+import { type BridgeConnectOptions, CLOSE_TIMEOUT_MS } from "../connect-options.ts";
 import { assemble } from "../vcenter-parts.ts";
-import { END_TIMEOUT_MS, endSessions } from "./end-sessions.ts";
+import { endSessions } from "./end-sessions.ts";
 import { isOf, type StoredEntries } from "./stored-entries.ts";
 import { endedSession, type StoredSession } from "./stored-session.ts";
 import { requireLock, type Vault } from "./vault.ts";
@@ -51,7 +51,7 @@ export async function logoutStored(
 async function logoutOne(
   key: string,
   { host, sides }: Pick<ReturnType<typeof assemble>, "host" | "sides">,
-  { signal, closeTimeoutMs = END_TIMEOUT_MS }: BridgeConnectOptions,
+  { signal, closeTimeoutMs = CLOSE_TIMEOUT_MS }: BridgeConnectOptions,
   { vault, entries }: Stores,
 ): Promise<StoredSession | undefined> {
   return vault.locked(key, { signal }, async (entry) => {

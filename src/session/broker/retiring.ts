@@ -1,6 +1,7 @@
 import { SIDES } from "../bridge-held.ts";
+import { CLOSE_TIMEOUT_MS } from "../connect-options.ts";
 import type { SessionSide } from "../session-event.ts";
-import { END_TIMEOUT_MS, type EndOptions, type EndResult, endEach, isAlive } from "./end-sessions.ts";
+import { type EndOptions, type EndResult, endEach, isAlive } from "./end-sessions.ts";
 import { type EntryContext, type EntryName, type EntryUser, HOLD_MS } from "./entry-context.ts";
 import type { EntryRecord } from "./entry-record.ts";
 import type { HandedSessions } from "./handed.ts";
@@ -144,7 +145,7 @@ export class Retiring {
 
   #endOptions(user: EntryUser): EndOptions {
     const { server, principal } = this.#name;
-    return { server, principal, sides: user.bridge.spare(), timeoutMs: END_TIMEOUT_MS };
+    return { server, principal, sides: user.bridge.spare(), timeoutMs: CLOSE_TIMEOUT_MS };
   }
 
   #othersOf(record: SessionRecord): SessionRecord["holders"] {
