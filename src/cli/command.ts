@@ -1,5 +1,5 @@
 import type { Environment } from "./environment.ts";
-import type { Flags, OptionName } from "./options.ts";
+import type { Flags, OptionName, OptionSpec } from "./options.ts";
 import type { Spinner } from "./output/spinner.ts";
 
 /** A program to run with the streams of this one. */
@@ -32,6 +32,8 @@ export interface CommandContext {
   readonly written: () => Promise<void>;
   /** Writes to stderr. */
   readonly err: (text: string) => void;
+  /** Writes a warning to stderr, unless it was told before. */
+  readonly warn: (message: string) => void;
   readonly spinner: Spinner;
   /** Columns of the terminal that stdout is; undefined when it is piped. */
   readonly columns: number | undefined;
@@ -61,6 +63,8 @@ export interface CommandEntry {
   /** What else there is to know, for its help. */
   readonly notes?: string;
   readonly options: readonly OptionName[];
+  /** What options mean here, where that is not quite what they mean elsewhere. */
+  readonly optionHelp?: { readonly [Name in OptionName]?: Pick<OptionSpec, "value" | "help"> };
   /** Formats of `-o`, the default first. */
   readonly formats: readonly string[];
   /** How many positionals it takes at the most. */

@@ -211,8 +211,9 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: "end the session of --id, of VSSO_SESSION_ID, or the stored ones of the server",
     example: "vsso session logout vc01.corp.example --id -",
     notes:
-      "Without --id and VSSO_SESSION_ID, or with --persist or --user, the stored sessions of the server are ended and removed: all of them, or those of the user who is named. No password is needed.",
+      "Without --id and VSSO_SESSION_ID, or with --persist or --user, the stored sessions of the server are ended and removed: all of them, or those of the user who is named. No password is needed. Where none is stored it is an error, and no other session is ended. What was stored at nodes of a linked group is ended server by server, as session list tells them.",
     options: ["id", "persist"],
+    optionHelp: { persist: { help: "end the stored sessions, whatever VSSO_SESSION_ID says" } },
     formats: ["table", "json"],
     most: 1,
     load: async () => (await import("./commands/session-logout.ts")).logout,
@@ -246,8 +247,14 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: "give a session to another program, in the form that it reads",
     example: "vsso session export vc01.corp.example --format govc",
     notes:
-      "Formats: govc and terraform (files in the cache of the program: --out FOLDER, else GOVMOMI_HOME or ~/.govmomi; for Terraform VSPHERE_VIM_SESSION_PATH and VSPHERE_REST_SESSION_PATH), curl (a file for curl -K), env (lines for eval), json (as session login -o json), pyvmomi (a script) and powercli (a command); these go to stdout, or to --out FILE. It is the session of --id, else that of VSSO_SESSION_ID where VSSO_SERVER is the server, else the stored one of the server and the user who is named. The server confirms it first, and it stays open. None is made, for nobody would end it; but with --persist it is made and stored where there is none. Files for govc and Terraform are named by the user, the server as GOVC_URL or VSPHERE_SERVER has it, and whether certificates are verified: --user, or GOVC_USERNAME or VSPHERE_USER, must be as the program has it. govc also finds the session without a user. The names are those of releases since 2025 (SHA-256).",
+      "Formats: govc and terraform (files in the cache of the program: --out FOLDER, else GOVMOMI_HOME or ~/.govmomi; for Terraform VSPHERE_VIM_SESSION_PATH and VSPHERE_REST_SESSION_PATH), curl (a file for curl -K), env (lines for eval), json (as session login -o json), pyvmomi (a script) and powercli (a command); these go to stdout, or to --out FILE; with -o json they are the text of a document, and of files it has the names. It is the session of --id, else that of VSSO_SESSION_ID where VSSO_SERVER is the server, else the stored one of the server and the user who is named. The server confirms it first, and it stays open. None is made, for nobody would end it; but with --persist it is made and stored where there is none. Files for govc and Terraform are named by the user, the server as GOVC_URL or VSPHERE_SERVER has it, and whether certificates are verified: --user, or GOVC_USERNAME or VSPHERE_USER, must be as the program has it. govc also finds the session without a user. The names are those of releases since 2025 (SHA-256).",
     options: ["format", "out", "id", "persist"],
+    optionHelp: {
+      out: {
+        value: "FILE|FOLDER",
+        help: "write it to this file (mode 0600), for govc and terraform below this folder",
+      },
+    },
     formats: ["text", "json"],
     most: 1,
     load: async () => (await import("./commands/session-export.ts")).exportSession,
@@ -258,7 +265,7 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: "store a session that another program made, for vsso to use",
     example: "vsso session import vc01.corp.example --format govc",
     notes:
-      "Formats: govc and terraform (--from FOLDER, else where the program keeps them), curl, env and json (--from FILE or -). --id takes a bare ID, as pyVmomi and PowerCLI have it. The server is asked whose session it is, and it is stored as that user's, for --persist; it is ended by session logout alone. Of a session that has ended nothing is stored, and the exit code is 3. A file that others can read or write is refused. Names of files by SHA-1, as releases before 2025 have them, are known too.",
+      "Formats: govc and terraform (--from FOLDER, else where the program keeps them), curl, env and json (--from FILE or -). --id takes a bare ID, as pyVmomi and PowerCLI have it. The server is asked whose session it is, and it is stored as that user's, for --persist; it is ended by session logout alone. It takes the place of the session that is stored of this user: one that vsso logged in for is ended, unless it is in use. Of a session that has ended nothing is stored, and the exit code is 3. A file of govc or Terraform that others can read or write is refused. Names of files by SHA-1, as releases before 2025 have them, are known too.",
     options: ["format", "from", "id"],
     formats: ["text", "json"],
     most: 1,

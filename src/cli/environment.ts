@@ -61,7 +61,7 @@ const FAMILIES: readonly Family[] = [
       ca: single(env.VSSO_CA),
       pins: list(env.VSSO_PIN, /[\s,]+/),
       knownHosts: single(env.VSSO_KNOWN_HOSTS),
-      insecure: truthy(env.VSSO_INSECURE),
+      insecure: yesOrNo(env, "VSSO_INSECURE"),
       timeout: text(env.VSSO_TIMEOUT),
     }),
     credentials: (env) => ({
@@ -116,6 +116,8 @@ const FAMILIES: readonly Family[] = [
 /**
  * Settings of the one family that counts, as a whole: the first that has a server, a user or a password; when
  * none has, the first of which anything is set.
+ *
+ * @throws UsageError for a VSSO_INSECURE that says neither yes nor no, and for a GOVC_URL that cannot be read.
  */
 export function familySettings(env: Environment): FamilySettings | undefined {
   const family = selectFamily(env);
@@ -140,9 +142,12 @@ function selectFamily(env: Environment): Family | undefined {
 /**
  * Whether sessions are stored for the next run: what VSSO_PERSIST says, else GOVC_PERSIST_SESSION where no other family
  * counts.
+ *
+ * @throws UsageError for a VSSO_PERSIST that says neither yes nor no.
  */
 export function persistsSessions(env: Environment): boolean {
-  if (text(env.VSSO_PERSIST) !== undefined) return truthy(env.VSSO_PERSIST);
+  const own = yesOrNo(env, "VSSO_PERSIST");
+  if (own !== undefined) return own;
   const family = selectFamily(env);
   return (family === undefined || family.name === "GOVC") && truthy(env.GOVC_PERSIST_SESSION);
 }
@@ -159,6 +164,15 @@ function single(value: string | undefined): string[] | undefined {
 function list(value: string | undefined, separator: RegExp | string): string[] | undefined {
   const items = text(value)?.split(separator).filter(Boolean);
   return items && items.length > 0 ? items : undefined;
+}
+
+/** Of a variable of ours, which is not to be taken for the contrary of what was meant. */
+function yesOrNo(env: Environment, name: "VSSO_INSECURE" | "VSSO_PERSIST"): boolean | undefined {
+  const value = text(env[name])?.trim();
+  if (value === undefined) return undefined;
+  if (truthy(value)) return true;
+  if (/^(0|f|false|no|off|)$/i.test(value)) return false;
+  throw new UsageError(`${name} is neither true nor false: "${value}"`, `set ${name} to 1 or 0, or unset it`);
 }
 
 function truthy(value: string | undefined): boolean {

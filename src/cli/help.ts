@@ -52,7 +52,8 @@ vsso ${name} SUBCOMMAND --help tells more of one.
 export function commandHelp(entry: CommandEntry): string {
   const sections = [wrap(`vsso ${entry.name} - ${entry.summary}`, 2), `Usage: ${usageOf(entry)}`];
   const formats = formatsOf(entry);
-  if (entry.options.length > 0) sections.push(`Options:\n${optionLines(entry.options, formats)}`);
+  if (entry.options.length > 0)
+    sections.push(`Options:\n${optionLines(entry.options, formats, entry.optionHelp)}`);
   sections.push(`Common options:\n${optionLines(COMMON_OPTIONS, formats)}`);
   if (entry.notes !== undefined) sections.push(wrap(entry.notes, 0));
   sections.push(`Example:\n  ${entry.example}`);
@@ -79,11 +80,15 @@ function commandLines(entries: readonly CommandEntry[]): string {
     .join("\n");
 }
 
-function optionLines(names: readonly OptionName[], formats: string): string {
+function optionLines(
+  names: readonly OptionName[],
+  formats: string,
+  own: CommandEntry["optionHelp"] = {},
+): string {
   const indent = 27;
   return names
     .map((name) => {
-      const spec: OptionSpec = OPTIONS[name];
+      const spec: OptionSpec = { ...OPTIONS[name], ...own[name] };
       const short = spec.short ? `-${spec.short}, ` : "    ";
       const left = `  ${short}--${name}${spec.value ? ` ${spec.value}` : ""}`;
       const first = left.length < indent - 1 ? left.padEnd(indent) : `${left}\n${" ".repeat(indent)}`;

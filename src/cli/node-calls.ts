@@ -42,7 +42,7 @@ export async function callNodes(context: CommandContext, call: ServerCall): Prom
         // What it answered is out, and may be large.
         printed.push(result.ok ? { ...result, value: undefined } : result);
       }
-      return printed;
+      return printed.sort((one, other) => one.node.compare(other.node));
     });
     const code = exitCodeOfNodes(context, results);
     if (json) out(formatNodes(results, (value) => value));

@@ -34,8 +34,9 @@ export async function withNodes<T>(
   const connection = connectionTo(context, word);
   const login = whoLogsIn(context, word);
   const replies = new ReplyRecorder();
+  const failures: Error[] = [];
   return withTransports(context, (createTransport) =>
-    withLogin(context, { connection, createTransport, login }, async (who) => {
+    withLogin(context, { connection, createTransport, login, failures }, async (who) => {
       const group = await spinner.during(`asking ${connection.server}`, () =>
         LinkedGroup.connect(connection.server, {
           ...connection.transport,
@@ -51,6 +52,7 @@ export async function withNodes<T>(
         await Promise.all((flags.node ?? []).map((match) => group.node(match)));
         return await work({ group, picked: flags.node, replies });
       } finally {
+        failures.push(...group.nodes.flatMap(({ error }) => error ?? []));
         await endSession(context, group);
       }
     }),
@@ -61,6 +63,8 @@ interface LoginSource {
   readonly connection: ServerConnection;
   readonly createTransport: TransportFactory;
   readonly login: Login;
+  /** Why nodes could not be logged in to, told as their errors: known when the work is done. */
+  readonly failures: readonly Error[];
 }
 
 type WhoLogsIn = Pick<LinkedGroupOptions, "credential" | "broker" | "principal">;
@@ -68,7 +72,7 @@ type WhoLogsIn = Pick<LinkedGroupOptions, "credential" | "broker" | "principal">
 /** Reads who logs in, or takes the sessions that are stored. */
 async function withLogin<T>(
   context: CommandContext,
-  { connection, createTransport, login }: LoginSource,
+  { connection, createTransport, login, failures }: LoginSource,
   work: (who: WhoLogsIn) => Promise<T>,
 ): Promise<T> {
   const { server } = connection;
@@ -81,19 +85,22 @@ async function withLogin<T>(
     }
     return work({ credential: await login.read() });
   }
-  const { openStoredSessions, storedRequest } = await import("./stored-sessions.ts");
-  const sessions = openStoredSessions(context);
+  const { HeldWarnings, openStoredSessions, storedRequest } = await import("./stored-sessions.ts");
+  const warnings = new HeldWarnings(context.warn);
+  const sessions = openStoredSessions(context, { onWarning: warnings.add, toStore: true });
   try {
     const { broker } = sessions;
-    const { credential, ...whose } = await storedRequest(context, broker, server, login);
-    if (typeof credential !== "function") return await work({ broker, ...whose, credential });
-    const transport = createTransport(connection.transport);
-    try {
-      const source = tokenWhenNeeded(context, connection, transport, credential);
-      return await work({ broker, ...whose, credential: source });
-    } finally {
-      await transport[Symbol.asyncDispose]();
-    }
+    return await warnings.during(async () => {
+      const { credential, ...whose } = await storedRequest(context, broker, server, login, { atNodes: true });
+      if (typeof credential !== "function") return work({ broker, ...whose, credential });
+      const transport = createTransport(connection.transport);
+      try {
+        const source = tokenWhenNeeded(context, connection, transport, credential);
+        return await work({ broker, ...whose, credential: source });
+      } finally {
+        await transport[Symbol.asyncDispose]();
+      }
+    }, failures);
   } finally {
     await sessions[Symbol.asyncDispose]();
   }

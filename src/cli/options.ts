@@ -50,7 +50,7 @@ export const OPTIONS = {
     type: "string",
     multiple: true,
     value: "MATCH",
-    help: "node ID, instance name, FQDN, short name, IP address, host:port or URL",
+    help: "node ID, instance name, FQDN, short name, IP address, host:port or URL; repeatable",
   },
   "all-nodes": { type: "boolean", help: "at every node of the linked group, with one token" },
   persist: { type: "boolean", help: "use the stored session; store one where there is none" },

@@ -43,9 +43,8 @@ export async function withTransports<T>(
   context: CommandContext,
   work: (createTransport: TransportFactory) => Promise<T>,
 ): Promise<T> {
-  const { flags, err, version } = context;
+  const { flags, err, warn: onWarning, version } = context;
   const trace = flags.trace === undefined ? undefined : await openTrace(flags.trace);
-  const onWarning = warnOnce(context);
   const listeners = ["retry", "rewrite", "token", "session"].map((name) => ({
     channel: `vsphere-sso:${name}`,
     listener: (event: unknown) => err(`${name}: ${printable(JSON.stringify(event))}\n`),
@@ -66,16 +65,6 @@ export async function withTransports<T>(
 async function openTrace(file: string) {
   const { Trace } = await import("./output/trace.ts");
   return Trace.open(file);
-}
-
-/** Prints each warning once, however many transports give it. */
-export function warnOnce({ err }: Pick<CommandContext, "err">): (message: string) => void {
-  const told = new Set<string>();
-  return (message) => {
-    if (told.has(message)) return;
-    told.add(message);
-    err(`warning: ${printable(message)}\n`);
-  };
 }
 
 /** Runs `work` with a Lookup Service client of the server, and ends its connections afterwards. */

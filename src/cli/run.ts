@@ -8,11 +8,12 @@ import { COMMON_OPTIONS, type Flags, OPTIONS, type OptionName } from "./options.
 import { formatError } from "./output/error.ts";
 import { OutputError } from "./output/output-error.ts";
 import { Spinner } from "./output/spinner.ts";
+import { printable } from "./output/text.ts";
 import { outputFailureOf } from "./signals.ts";
 import { nearest, UsageError } from "./usage.ts";
 
 /** The process, as far as the command line uses it. */
-export interface Host extends Omit<CommandContext, "flags" | "positionals" | "spinner"> {
+export interface Host extends Omit<CommandContext, "flags" | "positionals" | "spinner" | "warn"> {
   readonly argv: readonly string[];
   /** Stderr as a terminal, for what is shown while work is under way; nothing is shown where it is none. */
   readonly terminal: { readonly isTTY: boolean; write(text: string): unknown };
@@ -96,7 +97,17 @@ async function dispatch(
   checkFormat(flags, entry);
   checkPositionals(rest, flags, entry);
   const command: Command = await entry.load();
-  return command.run({ ...host, flags, positionals: rest });
+  return command.run({ ...host, flags, positionals: rest, warn: warnOnce(host.err) });
+}
+
+/** However many transports and stores give a warning, also behind words of their own, it is told once. */
+function warnOnce(err: CommandContext["err"]): CommandContext["warn"] {
+  const told: string[] = [];
+  return (message) => {
+    if (told.some((before) => before.endsWith(message))) return;
+    told.push(message);
+    err(`warning: ${printable(message)}\n`);
+  };
 }
 
 async function helpFor(positionals: readonly string[]): Promise<string> {

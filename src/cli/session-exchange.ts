@@ -1,3 +1,4 @@
+import { isIPv6 } from "node:net";
 import { join } from "node:path";
 import type { CacheFolders, SessionInfo, SessionSide, VCenter } from "../index.ts";
 import { formatAuthority, parseServer, userPrincipalName } from "../index.ts";
@@ -5,20 +6,25 @@ import type { CommandContext } from "./command.ts";
 import { environmentCredentials } from "./credentials.ts";
 import type { Environment } from "./environment.ts";
 import { requireHomeFolder } from "./home-folder.ts";
-import { shortServer } from "./session-environment.ts";
 import { nearest, UsageError } from "./usage.ts";
 
 /** Programs whose sessions are files below a folder. */
 export type CacheProgram = "govc" | "terraform";
 
-/** The format of `--format`. @throws UsageError */
+/**
+ * The format of `--format`.
+ *
+ * @param orElse What may be given in its place, for the advice.
+ * @throws UsageError
+ */
 export function formatOf<Format extends string>(
   { flags }: Pick<CommandContext, "flags">,
   formats: readonly Format[],
+  orElse = "",
 ): Format {
   const { format } = flags;
   const known = `one of: ${formats.join(", ")}`;
-  if (format === undefined) throw new UsageError("no format is named", `give --format, ${known}`);
+  if (format === undefined) throw new UsageError("no format is named", `give --format, ${known}${orElse}`);
   const found = formats.find((each) => each === format);
   if (found !== undefined) return found;
   const near = nearest(format, formats);
@@ -46,15 +52,23 @@ export function cacheFolders(
   };
 }
 
-/** The server as a program has it in its own variable, to the letter, for its files are named by that. */
+/**
+ * The server as a program has it in its own variable, else as it is named to us: to the letter, for its files are named
+ * by that.
+ */
 export function serverText(program: CacheProgram, env: Environment, server: string): string {
-  const written = (program === "govc" ? env.GOVC_URL : env.VSPHERE_SERVER) ?? "";
-  const text = written
+  const written = authorityText((program === "govc" ? env.GOVC_URL : env.VSPHERE_SERVER) ?? "");
+  return written !== "" && sameServer(written, server) ? written : authorityText(server);
+}
+
+/** Host, and port where it is written, of a URL that may lack its scheme; an IPv6 address in brackets, as URLs have it. */
+function authorityText(url: string): string {
+  const text = url
     .trim()
     .replace(/^https:\/\//i, "")
-    .replace(/[/?#].*$/, "")
-    .replace(/^.*@/, "");
-  return text !== "" && sameServer(text, server) ? text : shortServer(server);
+    .replace(/[/?#\\].*$/s, "")
+    .replace(/^.*@/s, "");
+  return isIPv6(text) ? `[${text}]` : text;
 }
 
 function sameServer(text: string, server: string): boolean {
@@ -80,7 +94,15 @@ export function usersNamed(
 /** Whose session it is, as each side tells it: asked of the server. */
 export async function usersTold(vc: VCenter, signal: AbortSignal): Promise<readonly string[]> {
   const sides: Readonly<Record<SessionSide, SessionInfo | null>> = await vc.check({ signal });
-  return [sides.vapi, sides.vim].flatMap((side) => (side ? [userPrincipalName(side.user)] : []));
+  return distinctUsers(
+    [sides.vapi, sides.vim].flatMap((side) => (side ? [userPrincipalName(side.user)] : [])),
+  );
+}
+
+/** Users, each once, by the name that comes first: case tells no names apart. */
+export function distinctUsers(users: readonly string[]): string[] {
+  const keys = users.map((user) => userPrincipalName(user).toLowerCase());
+  return users.filter((_, index) => keys.indexOf(keys[index] ?? "") === index);
 }
 
 /**

@@ -74,7 +74,7 @@ function isOwnServer({ flags, env }: Reading, word: string | undefined): boolean
 }
 
 /** Why there is a session in the environment that is not used; empty where there is none. */
-function withheldSessionNote(context: Reading, word: string | undefined): string {
+export function withheldSessionNote(context: Reading, word: string | undefined): string {
   if (!idsOf(context) || isOwnServer(context, word)) return "";
   const own = context.env.VSSO_SERVER;
   return `; the session of VSSO_SESSION_ID is ${own ? `of ${own}` : "of a server that VSSO_SERVER does not name"}`;
@@ -188,24 +188,4 @@ export async function readGivenSession(context: CommandContext): Promise<Session
   const sessionId = id === "-" ? await readSecretLine(context, "-", "the session ID") : id;
   if (sessionId === "") throw new UsageError("the session ID of --id is empty", "check where it comes from");
   return { kind: "session", ids: { sessionId } };
-}
-
-/**
- * The session of `--id`, else that of the environment.
- *
- * @param word The server as a word of the command line.
- * @throws UsageError when there is neither.
- */
-export async function readNamedSession(
-  context: CommandContext,
-  word: string | undefined,
-): Promise<SessionIdentity> {
-  const given = await readGivenSession(context);
-  if (given) return given;
-  const session = environmentSession(context, word);
-  if (session) return session;
-  throw new UsageError(
-    `no session is named${withheldSessionNote(context, word)}`,
-    "give it as --id ID, as --id - for stdin, or in VSSO_SESSION_ID beside VSSO_SERVER",
-  );
 }

@@ -129,7 +129,8 @@ export async function openSession(
       return await takeStored(context, server, { ...options, login, withSts });
     } catch (error) {
       if (!orLogin || login.by === "nobody" || !isUnreadable(error)) throw error;
-      context.err(`warning: logging in without the stored session: ${printable(error.message)}\n`);
+      const why = error.hint === undefined ? error.message : `${error.message}: ${error.hint}`;
+      context.warn(`logging in without the stored session: ${why}`);
       return connect(await context.spinner.hushed<SessionCredential>(login.read));
     }
   });

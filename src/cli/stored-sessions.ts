@@ -15,8 +15,9 @@ import {
 import type { CommandContext } from "./command.ts";
 import { readSource } from "./credentials.ts";
 import { printable } from "./output/text.ts";
-import { type CommandTransport, warnOnce } from "./reach.ts";
+import type { CommandTransport } from "./reach.ts";
 import type { OpenedSession, ServerConnection } from "./session.ts";
+import { distinctUsers } from "./session-exchange.ts";
 import type { Login } from "./session-identity.ts";
 import { UsageError } from "./usage.ts";
 
@@ -30,6 +31,8 @@ export interface StoreOptions extends Pick<SessionBrokerOptions, "keepAlive"> {
   readonly onUnreadable?: () => void;
   /** Told of warnings. Default: stderr, each once. */
   readonly onWarning?: (message: string) => void;
+  /** Whether sessions may be stored: then a key of encryption that is empty is warned of. */
+  readonly toStore?: boolean;
 }
 
 /**
@@ -38,10 +41,10 @@ export interface StoreOptions extends Pick<SessionBrokerOptions, "keepAlive"> {
  * @param options.keepAlive Default false: a command is over before a session idles out.
  */
 export function openStoredSessions(
-  context: Pick<CommandContext, "env" | "err">,
-  { keepAlive = false, onUnreadable, onWarning = warnOnce(context) }: StoreOptions = {},
+  { env, warn }: Pick<CommandContext, "env" | "warn">,
+  { keepAlive = false, onUnreadable, onWarning = warn, toStore = false }: StoreOptions = {},
 ): SessionsAtHand {
-  const { env } = context;
+  if (toStore && env.VSSO_STORE_KEY === "") warn("VSSO_STORE_KEY is empty: sessions are stored unencrypted");
   const store = new FileStore({ folder: stateFolder(env), onWarning });
   const broker = new SessionBroker({
     store,
@@ -68,11 +71,11 @@ export function openStoredSessions(
 
 /** As `openStoredSessions`, closed when `work` is done. */
 export async function withStoredSessions<T>(
-  context: Pick<CommandContext, "env" | "err">,
+  context: Pick<CommandContext, "env" | "warn">,
   work: (broker: SessionBroker) => Promise<T>,
   options: StoreOptions = {},
 ): Promise<T> {
-  const warnings = new HeldWarnings(warnOnce(context));
+  const warnings = new HeldWarnings(context.warn);
   const sessions = openStoredSessions(context, { ...options, onWarning: warnings.add });
   try {
     return await warnings.during(() => work(sessions.broker));
@@ -82,7 +85,7 @@ export async function withStoredSessions<T>(
 }
 
 /** Warnings of some work, given when it is done: what it throws is told as its error, and not twice. */
-class HeldWarnings {
+export class HeldWarnings {
   readonly add: (message: string) => void;
   #held: string[] | undefined = [];
   readonly #warn: (message: string) => void;
@@ -95,18 +98,21 @@ class HeldWarnings {
     };
   }
 
-  async during<T>(work: () => Promise<T>): Promise<T> {
-    let told: string | undefined;
+  /** @param failures What else is told as errors, known when the work is done. */
+  async during<T>(work: () => Promise<T>, failures: readonly Error[] = []): Promise<T> {
+    const told: string[] = [];
     try {
       return await work();
     } catch (error) {
-      if (error instanceof Error) told = error.message;
+      if (error instanceof Error) told.push(error.message);
       throw error;
     } finally {
+      told.push(...failures.map(({ message }) => message));
       const held = this.#held ?? [];
       this.#held = undefined;
-      // A warning may say beforehand whose sessions it is about.
-      for (const message of held) if (told === undefined || !message.endsWith(told)) this.#warn(message);
+      // A warning may say before it whose sessions it is about, and after it what to do.
+      const isTold = (message: string) => told.some((text) => text !== "" && message.includes(text));
+      for (const message of held) if (!isTold(message)) this.#warn(message);
     }
   }
 }
@@ -130,8 +136,8 @@ export async function takeStored(
   server: string,
   { login, withSts, keepAlive, ...options }: TakeOptions,
 ): Promise<OpenedSession> {
-  const warnings = new HeldWarnings(warnOnce(context));
-  const sessions = openStoredSessions(context, { keepAlive, onWarning: warnings.add });
+  const warnings = new HeldWarnings(context.warn);
+  const sessions = openStoredSessions(context, { keepAlive, onWarning: warnings.add, toStore: true });
   try {
     const lease = await warnings.during(async () => {
       const { credential, ...whose } = await storedRequest(context, sessions.broker, server, login);
@@ -159,16 +165,16 @@ export async function takeStored(
  * Ends the stored sessions of a server, of the user who is named or of all of them, and removes them. Nothing but the
  * sessions themselves is needed for it.
  *
- * @returns what was ended.
+ * @returns what was ended, and of whom it was to be where somebody is named.
  */
 export async function logoutStored(
   context: CommandContext,
   { server, transport: options }: ServerConnection,
   transport: CommandTransport,
   login: Login,
-): Promise<readonly StoredSession[]> {
+): Promise<{ readonly ended: readonly StoredSession[]; readonly principal: string | undefined }> {
   const principal = await principalOf(context, login);
-  return withStoredSessions(context, (broker) =>
+  const ended = await withStoredSessions(context, (broker) =>
     broker.logout(server, {
       ...options,
       transport,
@@ -176,6 +182,7 @@ export async function logoutStored(
       ...(principal !== undefined && { principal }),
     }),
   );
+  return { ended, principal };
 }
 
 /** Whose session is taken, and what a login is made with where there is none. */
@@ -189,6 +196,8 @@ export interface StoredRequest {
  * Whose session is meant: of who is named, else of the only one whose session of the server is stored. A password is
  * read, or asked for, when a login needs it.
  *
+ * @param options.atNodes Whether it is of nodes that are linked with the server. They are stored by the names that are
+ *   registered, of which the server's may be another one: where none is stored of it, those of all servers tell.
  * @throws UsageError where nobody is named, and sessions of several users are stored, or none.
  */
 export async function storedRequest(
@@ -196,6 +205,7 @@ export async function storedRequest(
   broker: SessionBroker,
   server: string,
   login: Login,
+  { atNodes = false } = {},
 ): Promise<StoredRequest> {
   if (login.by === "token") {
     const credential = await login.read();
@@ -204,9 +214,13 @@ export async function storedRequest(
   const principal = await principalOf(context, login);
   // What it asks for is not to be overwritten by what is shown meanwhile.
   if (login.by !== "nobody") return { principal, credential: () => context.spinner.hushed(login.read) };
-  const only = onlyPrincipal(await broker.find(server), server);
+  const own = onlyPrincipal(await broker.find(server), ` of ${server}`);
+  const only = own ?? (atNodes ? onlyPrincipal(await broker.list(), "") : undefined);
   if (only === undefined) return { credential: await login.read() };
-  return { principal: only, credential: () => Promise.reject(ended(only, server)) };
+  const gone = atNodes
+    ? `no session of ${only} that is alive is stored for this node`
+    : `the stored session of ${only} has ended at ${server}`;
+  return { principal: only, credential: () => Promise.reject(nobodyNamed(gone)) };
 }
 
 /** Whose sessions are meant; undefined where nobody is named. */
@@ -251,19 +265,17 @@ async function thumbprintOf(
   }
 }
 
-function onlyPrincipal(sessions: readonly StoredSession[], server: string): string | undefined {
-  const principals = [...new Set(sessions.map(({ principal }) => principal))];
+function onlyPrincipal(sessions: readonly StoredSession[], where: string): string | undefined {
+  const principals = distinctUsers(sessions.map(({ principal }) => principal));
   if (principals.length <= 1) return principals[0];
   throw new UsageError(
-    `sessions of several users of ${server} are stored: ${principals.sort().map(printable).join(", ")}`,
+    `sessions of several users${where} are stored: ${principals.sort().map(printable).join(", ")}`,
     "name the one by --user USER",
   );
 }
 
-function ended(principal: string, server: string): VsphereSsoError {
-  return new VsphereSsoError(
-    "NOT_AUTHENTICATED",
-    `the stored session of ${principal} has ended at ${server}, and nobody is named who logs in`,
-    { hint: "name the one by --user USER, --token FILE, or --cert FILE --key FILE" },
-  );
+function nobodyNamed(gone: string): VsphereSsoError {
+  return new VsphereSsoError("NOT_AUTHENTICATED", `${gone}, and nobody is named who logs in`, {
+    hint: "name the one by --user USER, --token FILE, or --cert FILE --key FILE",
+  });
 }

@@ -8,6 +8,7 @@ import { formatAuthority, parseServer } from "../net/authority.ts";
 import { isSameCredential } from "../session/same-credential.ts";
 import { abortedBy } from "../session/wait.ts";
 import { requireNodes } from "./group.ts";
+import { inTurns } from "./in-turns.ts";
 import { limited } from "./limited.ts";
 import type { GroupTransport, LinkedGroupOptions } from "./options.ts";
 import { GROUP_FILTERS, trimRegistrations } from "./trim.ts";
@@ -142,19 +143,4 @@ function overdue(server: string, ms: number): TimeoutError {
     phase: "total",
     hint: "allow more time by nodeTimeoutMs, or look whether the server answers at all",
   });
-}
-
-/** The answers in the order of the items, some asked for at a time. */
-async function inTurns<T, R>(
-  items: readonly T[],
-  concurrency: number,
-  work: (item: T) => Promise<R>,
-): Promise<R[]> {
-  const results: R[] = [];
-  const queue = items.entries();
-  const worker = async (): Promise<void> => {
-    for (const [index, item] of queue) results[index] = await work(item);
-  };
-  await Promise.all(Array.from({ length: Math.min(concurrency, items.length) }, worker));
-  return results;
 }

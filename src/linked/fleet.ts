@@ -138,7 +138,9 @@ function planMembers(
   for (const member of members) {
     const { server, ...own } = asMember(member);
     const authority = formatAuthority(parseServer(server));
-    const options = { ...shared, ...defined(own) };
+    // The name is that of the credential's sessions: another one's does not go with it.
+    const inherited = own.credential === undefined ? shared : { ...shared, principal: undefined };
+    const options = { ...inherited, ...defined(own) };
     if (options.credential === undefined) {
       throw new InvalidArgumentError(`There is no credential for ${server}`, {
         hint: "give one for all members, or one to each",

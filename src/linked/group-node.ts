@@ -122,7 +122,8 @@ export class GroupNode {
   }
 
   /**
-   * Ends the session, where there is one, and gives up a login under way; the next `connect` logs in anew.
+   * Ends the session, where there is one, and gives up a login under way, the session of which is ended too when it
+   * comes; the next `connect` logs in anew.
    *
    * @throws what the logout threw.
    */
@@ -133,7 +134,8 @@ export class GroupNode {
     try {
       await held?.end();
     } finally {
-      await Promise.all(this.#leaving);
+      // What comes of a login that was given up is ended too.
+      while (this.#leaving.size > 0) await Promise.all(this.#leaving);
     }
   }
 
@@ -201,11 +203,7 @@ export class GroupNode {
   async #close(): Promise<void> {
     const flight = this.#flight;
     if (flight) this.#leave(flight, closedError());
-    try {
-      await this.disconnect();
-    } finally {
-      while (this.#leaving.size > 0) await Promise.all(this.#leaving);
-    }
+    await this.disconnect();
   }
 
   #withoutEndpoint(): Error {

@@ -1,6 +1,7 @@
 import { AbortedError, TimeoutError, VsphereSsoError } from "../errors.ts";
 import { onAbort } from "../net/deadline.ts";
 import type { GroupNode } from "./group-node.ts";
+import { inTurns } from "./in-turns.ts";
 import { limited } from "./limited.ts";
 import type { NodeResult } from "./result.ts";
 
@@ -132,11 +133,7 @@ export class GroupRun<T> implements PromiseLike<readonly NodeResult<T>[]>, Async
     try {
       const nodes = await this.#plan.nodes();
       this.#nodes = nodes;
-      const queue = nodes.values();
-      const worker = async (): Promise<void> => {
-        for (const node of queue) this.#finish(await this.#at(node));
-      };
-      await Promise.all(Array.from({ length: Math.min(concurrency, nodes.length) }, worker));
+      await inTurns(nodes, concurrency, async (node) => this.#finish(await this.#at(node)));
     } finally {
       for (const release of releases) release();
     }

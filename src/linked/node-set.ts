@@ -4,6 +4,7 @@ import type { LookupNode } from "../lookup/node.ts";
 import type { VCenter } from "../session/vcenter.ts";
 import { closedError, type GroupNode } from "./group-node.ts";
 import { GroupRun, type WorkLimits } from "./group-run.ts";
+import { inTurns } from "./in-turns.ts";
 import { checkLimits, type RunOptions } from "./options.ts";
 import type { NodeResult } from "./result.ts";
 
@@ -129,14 +130,9 @@ export abstract class NodeSet implements AsyncDisposable {
   async #close(): Promise<void> {
     this.#closing.abort(closedError());
     const failures: { readonly node: GroupNode; readonly error: unknown }[] = [];
-    const queue = this.nodes.values();
-    const worker = async (): Promise<void> => {
-      for (const node of queue) {
-        await node.close().catch((error: unknown) => failures.push({ node, error }));
-      }
-    };
-    const workers = Math.min(this.nodes.length, Math.max(this.#parts.concurrency, CLOSED_AT_A_TIME));
-    await Promise.all(Array.from({ length: workers }, worker));
+    await inTurns(this.nodes, Math.max(this.#parts.concurrency, CLOSED_AT_A_TIME), (node) =>
+      node.close().catch((error: unknown) => failures.push({ node, error })),
+    );
     await this.#parts.release();
     const [first, ...others] = failures;
     if (first === undefined) return;

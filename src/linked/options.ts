@@ -81,7 +81,10 @@ export interface LinkedGroupOptions extends SharedOptions, GroupLogin {
   readonly lookupUrl?: string | undefined;
 }
 
-/** A server of a fleet. What it does not say itself is as the fleet's options say. */
+/**
+ * A server of a fleet. What it does not say itself is as the fleet's options say, but that `principal` does not count
+ * for a member with a `credential` of its own.
+ */
 export interface FleetMember
   extends Partial<GroupLogin>,
     Pick<

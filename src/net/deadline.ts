@@ -1,10 +1,15 @@
 import { AbortedError, InvalidArgumentError, TimeoutError } from "../errors.ts";
 
-/** A clock that nobody sets. `performance` is one too, but the first use of it loads a good deal of Node. */
-const monotonicMs = (): number => process.uptime() * 1000;
-
 /** The longest delay that timers take; more fires at once. */
-const MAX_DELAY_MS = 2 ** 31 - 1;
+export const MAX_DELAY_MS: number = 2 ** 31 - 1;
+
+/**
+ * Milliseconds of a clock that nobody sets. `performance` has one too, but the first use of it loads a good deal of
+ * Node.
+ */
+export function monotonicMs(): number {
+  return process.uptime() * 1000;
+}
 
 /** What is needed of an AbortSignal here. One that only a `Call` fires is much cheaper to make and to listen to. */
 export interface Cancellation {

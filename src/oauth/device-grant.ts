@@ -1,6 +1,6 @@
 import type { TokenEndpointResponse } from "openid-client";
 import { ConnectionError, TimeoutError } from "../errors.ts";
-import { sleep } from "../net/deadline.ts";
+import { MAX_DELAY_MS, monotonicMs, sleep } from "../net/deadline.ts";
 import { type GrantOptions, type GrantSession, requireEndpoint, withGrant } from "./grant.ts";
 import { OPENID_SCOPE, withScope } from "./grants.ts";
 import { oauthError } from "./refusal.ts";
@@ -28,8 +28,6 @@ const DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code";
 const WHAT = "the device grant";
 /** Seconds between two questions unless the server says otherwise, and what `slow_down` adds (RFC 8628, 3.5). */
 const INTERVAL = 5;
-/** The longest that timers take, in seconds; more would fire at once. */
-const MAX_SLEEP = 2_147_483;
 
 /**
  * Tokens for a person who signs in on another device (RFC 8628). Waits until they have, or said no, or the code
@@ -46,7 +44,7 @@ export async function deviceGrant(options: DeviceGrantOptions): Promise<OAuthTok
     requireEndpoint(session, "device_authorization_endpoint", "device authorization");
     requireEndpoint(session, "token_endpoint", "token endpoint");
     const device = await openid.initiateDeviceAuthorization(config, withScope(options, OPENID_SCOPE));
-    const endsAt = process.uptime() + device.expires_in;
+    const endsAtMs = monotonicMs() + device.expires_in * 1000;
     await onPrompt({
       verificationUri: device.verification_uri,
       userCode: device.user_code,
@@ -55,9 +53,9 @@ export async function deviceGrant(options: DeviceGrantOptions): Promise<OAuthTok
     });
     let interval = device.interval ?? INTERVAL;
     for (;;) {
-      const left = endsAt - process.uptime();
-      if (left <= 0) throw oauthError("expired_token", WHAT, { secrets: [] });
-      await sleep(Math.min(interval, left, MAX_SLEEP) * 1000, signal);
+      const leftMs = endsAtMs - monotonicMs();
+      if (leftMs <= 0) throw oauthError("expired_token", WHAT, { secrets: [] });
+      await sleep(Math.min(interval * 1000, leftMs, MAX_DELAY_MS), signal);
       const answer = await ask(session, device.device_code);
       if (typeof answer === "object") return session.tokens(answer);
       if (answer === "slow-down") interval += INTERVAL;

@@ -1,4 +1,5 @@
 import { AbortedError, TimeoutError } from "../errors.ts";
+import { monotonicMs } from "../net/deadline.ts";
 import { HeldSessions, SIDES } from "./bridge-held.ts";
 import { type GivenSessions, IMPERSONATED, type ServerFacts, SessionOpener } from "./bridge-opening.ts";
 import type { BridgeSide } from "./bridge-side.ts";
@@ -62,7 +63,7 @@ export class SessionBridge {
   constructor(options: BridgeOptions) {
     const { host, sides, about, principal, pool, share: policy, decisions } = options;
     this.#options = options;
-    this.#now = options.now ?? (() => process.uptime() * 1000);
+    this.#now = options.now ?? monotonicMs;
     this.#work = new BridgeWork(host, options.endTimeoutMs ?? CLOSE_TIMEOUT_MS);
     this.#held = new HeldSessions(
       sides,

@@ -81,8 +81,10 @@ export class KeepAlive {
       this.#stopped = true;
       return;
     }
+    const timer = this.#timer;
     await this.#target.touch();
-    if (!this.#stopped) this.#wait();
+    // Where it was stopped and begun again meanwhile, another timer is set already.
+    if (!this.#stopped && this.#timer === timer) this.#wait();
   }
 }
 

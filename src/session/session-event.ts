@@ -1,5 +1,6 @@
 import { channel } from "node:diagnostics_channel";
 import { type DoorName, VsphereSsoError } from "../errors.ts";
+import { monotonicMs } from "../net/deadline.ts";
 
 /** The two halves of a vCenter that know sessions. */
 export type SessionSide = "vapi" | "vim";
@@ -43,7 +44,7 @@ export function sessionEvent(
   readonly shared?: boolean;
   readonly user?: string | undefined;
 }) => void {
-  const startedAt = process.uptime();
+  const startedAt = monotonicMs();
   return (end = {}) => {
     if (!sessionChannel.hasSubscribers) return;
     const { host, operation, side, door, user } = facts;
@@ -54,7 +55,7 @@ export function sessionEvent(
       door,
       user: end.user ?? user,
       shared: end.shared,
-      durationMs: (process.uptime() - startedAt) * 1000,
+      durationMs: monotonicMs() - startedAt,
       code: "error" in end ? codeOf(end.error) : undefined,
     };
     sessionChannel.publish(event);

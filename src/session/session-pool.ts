@@ -23,6 +23,8 @@ export interface PooledBridge {
   readonly sides: Readonly<Record<SessionSide, BridgeSide>>;
   /** The same with doors of their own, to end sessions by that nobody calls with. */
   spare(): Readonly<Record<SessionSide, BridgeSide>>;
+  /** Milliseconds for the end of sessions. */
+  readonly closeTimeoutMs: number;
   /** Milliseconds since a caller last used a session. */
   readonly idleMs: number;
   /** The ID that a side has. */

@@ -51,7 +51,7 @@ export async function signHeader(
 ): Promise<string> {
   const now = Date.now() + (options.clockOffsetMs ?? 0);
   if (!options.allowExpired) refuseExpired(token, now);
-  const encoded = `token="${(await gzipped(token.assertion)).toString("base64")}"`;
+  const encoded = `token="${await packed(token)}"`;
   if (token.kind === "bearer") return `SIGN ${encoded}`;
 
   const signer = requireKey(token);
@@ -95,9 +95,21 @@ function hostItem(host: string): string {
   return host.includes(":") && !host.startsWith("[") ? `[${host}]` : host;
 }
 
+/** Packing takes long, and one token is shown to all nodes of a group. */
+const packedTokens = new WeakMap<SamlToken, Promise<string>>();
+
+function packed(token: SamlToken): Promise<string> {
+  let text = packedTokens.get(token);
+  if (text === undefined) {
+    text = gzipped(token.assertion).then((bytes) => bytes.toString("base64"));
+    packedTokens.set(token, text);
+  }
+  return text;
+}
+
 async function gzipped(text: string): Promise<Buffer> {
   const { gzip } = await import("node:zlib");
   return new Promise((resolve, reject) => {
-    gzip(text, (error, packed) => (error ? reject(error) : resolve(packed)));
+    gzip(text, (error, bytes) => (error ? reject(error) : resolve(bytes)));
   });
 }

@@ -8,7 +8,7 @@ import {
   TimeoutError,
   VapiError,
 } from "../errors.ts";
-import { checkDelay, onAbort } from "../net/deadline.ts";
+import { checkDelay, monotonicMs, onAbort } from "../net/deadline.ts";
 import { excerpt } from "../net/excerpt.ts";
 import { isTransient } from "../net/failures.ts";
 import { LEFT_OUT, repeatsSecret } from "../net/secret-words.ts";
@@ -108,17 +108,17 @@ export class VapiTask {
     checkDelay("maxIntervalMs", maxIntervalMs);
     checkDelay("outageMs", outageMs);
     let before: string | undefined;
-    let seenAt = process.uptime();
+    let seenAt = monotonicMs();
     try {
       for (;;) {
         if (signal?.aborted) throw signal.reason;
         const info = await this.get({ signal }).catch((error: unknown) => {
           const passing = !signal?.aborted && isPassing(error);
-          if (passing && (process.uptime() - seenAt) * 1000 <= outageMs) return undefined;
+          if (passing && monotonicMs() - seenAt <= outageMs) return undefined;
           throw error;
         });
         if (info) {
-          seenAt = process.uptime();
+          seenAt = monotonicMs();
           // Not of all that there is: a result may be nested deeper than can be written.
           const state = JSON.stringify([info.status, info.progress, info.description]);
           if (state !== before) yield info;

@@ -87,6 +87,7 @@ export function assemble(
       vapi: new BridgeSide({ name: "vapi", host, doors: [new VapiRest(host, doorOptions)] }),
       vim: new BridgeSide({ name: "vim", host, doors: [new VimSoap(host, doorOptions)] }),
     }),
+    closeTimeoutMs,
     get idleMs() {
       return bridge.idleMs;
     },

@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from "node:http";
 import { createServer, type Server } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
@@ -51,6 +52,8 @@ export class NodeServer {
 
   constructor(certificates: NodeCertificates, context: ServerContext) {
     this.#context = context;
+    // Each answer that is delayed listens to it, and that may be many at once.
+    setMaxListeners(0, this.#closing.signal);
     this.#server = createServer({
       key: certificates.key,
       cert: certificates.chain,

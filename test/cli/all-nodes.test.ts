@@ -1,8 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { Transport } from "../../src/index.ts";
-import { type Simulator, startSimulator } from "../../src/simulator/index.ts";
+import { startSimulator } from "../../src/simulator/index.ts";
 import {
   authority,
   type CliOptions,
@@ -18,6 +18,7 @@ import {
   type HandedOver,
   handedOver,
   server,
+  stage,
   stdin,
 } from "./session-hosts.ts";
 
@@ -43,24 +44,15 @@ const TASK = [
 ];
 
 describe("commands at nodes of a linked group", () => {
-  let simulator: Simulator;
-
-  beforeAll(async () => {
-    simulator = await startSimulator({ nodes: 3 });
-  });
-  afterAll(() => simulator.close());
-  afterEach(() => {
-    simulator.faults = {};
-    simulator.endSessions();
-  });
+  const at = stage({ nodes: 3 });
 
   const run = (argv: readonly string[], options: CliOptions = {}): Promise<CliResult> =>
-    asAdministrator(simulator, argv, options);
+    asAdministrator(at.simulator, argv, options);
   const document = ({ out }: CliResult): NodesDocument => JSON.parse(out) as NodesDocument;
   const names = (result: CliResult): string[] => document(result).nodes.map((node) => node.instanceName);
   /** Requests since then that ask the Security Token Service for a token. */
   const issues = (since: number): number =>
-    simulator.requests.slice(since).filter(({ path }) => path.startsWith("/sts/")).length;
+    at.simulator.requests.slice(since).filter(({ path }) => path.startsWith("/sts/")).length;
 
   describe("-o json", () => {
     const calls: [string, string[], (value: unknown) => void][] = [
@@ -77,18 +69,18 @@ describe("commands at nodes of a linked group", () => {
       ],
     ];
     it.each(calls)("of %s is one document of all nodes, in order, by one token", async (_, argv, check) => {
-      const before = simulator.requests.length;
+      const before = at.simulator.requests.length;
       const result = await run([...argv, "--all-nodes", "-o", "json"]);
       expect(result).toMatchObject({ code: 0, err: "" });
       expect(Object.keys(document(result))).toEqual(["nodes"]);
       for (const [index, node] of document(result).nodes.entries()) {
         expect(Object.keys(node)).toEqual(["nodeId", "instanceName", "value"]);
-        expect(node.nodeId).toBe(simulator.servers[index]?.nodeId);
+        expect(node.nodeId).toBe(at.simulator.servers[index]?.nodeId);
         check(node.value);
       }
-      expect(names(result)).toEqual(simulator.servers.map(({ instanceName }) => instanceName));
+      expect(names(result)).toEqual(at.simulator.servers.map(({ instanceName }) => instanceName));
       expect(issues(before)).toBe(1);
-      expect(simulator.sessions).toEqual([]);
+      expect(at.simulator.sessions).toEqual([]);
     });
 
     it("has null for a body that is empty", async () => {
@@ -98,15 +90,15 @@ describe("commands at nodes of a linked group", () => {
     });
 
     it("is of the nodes that --node picks, each once, in order", async () => {
-      const [first, , third] = simulator.servers;
-      const before = simulator.requests.length;
+      const [first, , third] = at.simulator.servers;
+      const before = at.simulator.requests.length;
       const result = await run([
         ...["api", "GET", "/api/vcenter/vm", "-o", "json"],
         ...["--node", third!.nodeId.toUpperCase(), "--node", "vc01", "--node", first!.instanceName],
       ]);
       expect(result).toMatchObject({ code: 0, err: "" });
       expect(names(result)).toEqual(["vc01.sim.example", "vc03.sim.example"]);
-      const asked = simulator.requests.slice(before).filter(({ path }) => path === "/api/vcenter/vm");
+      const asked = at.simulator.requests.slice(before).filter(({ path }) => path === "/api/vcenter/vm");
       expect(asked.map(({ node }) => node).sort()).toEqual([1, 3]);
     });
 
@@ -117,7 +109,7 @@ describe("commands at nodes of a linked group", () => {
     });
 
     it("has code, message and hint of a node that failed, and exit code 6", async () => {
-      simulator.faults = { unresolvableUrls: [2] };
+      at.simulator.faults = { unresolvableUrls: [2] };
       const result = await run([...VMS, "--all-nodes", "-o", "json"]);
       expect(result.code).toBe(6);
       const [, dead, ...others] = document(result).nodes;
@@ -129,7 +121,7 @@ describe("commands at nodes of a linked group", () => {
       expect(JSON.parse(lines.at(-1) ?? "")).toMatchObject({
         error: { code: "DNS_NOT_FOUND", message: expect.stringContaining("vc02.sim.example") },
       });
-      expect(simulator.sessions).toEqual([]);
+      expect(at.simulator.sessions).toEqual([]);
     });
 
     it("has the server's own words in the error of a call that every node refused, and their exit code", async () => {
@@ -143,12 +135,12 @@ describe("commands at nodes of a linked group", () => {
       const result = await run([...TASK, "--all-nodes", "-o", "json"]);
       expect(result.code).toBe(0);
       for (const { value } of document(result).nodes) expect(value).toMatchObject({ status: "VALID" });
-      for (const { instanceName } of simulator.servers) {
+      for (const { instanceName } of at.simulator.servers) {
         expect(result.err).toMatch(new RegExp(`^${instanceName}: task \\S+: succeeded, 100 of 100`, "m"));
       }
       const text = await run([...TASK, "--node", "vc02"]);
       expect(text.out).toMatch(/^vc02\.sim\.example: \{.*"VALID".*\}\n$/);
-      expect(simulator.sessions).toEqual([]);
+      expect(at.simulator.sessions).toEqual([]);
     });
   });
 
@@ -160,7 +152,7 @@ describe("commands at nodes of a linked group", () => {
       expect(lines).toHaveLength(3);
       for (const [index, line] of lines.entries()) {
         const [, name, body = ""] = /^(\S+): (.*)$/.exec(line) ?? [];
-        expect(name).toBe(simulator.servers[index]?.instanceName);
+        expect(name).toBe(at.simulator.servers[index]?.instanceName);
         expect(JSON.parse(body)).toEqual(expect.any(Array));
       }
     });
@@ -180,9 +172,9 @@ describe("commands at nodes of a linked group", () => {
     });
 
     it("prints what others answered where a node is dead, and ends with 6", async () => {
-      simulator.faults = { unresolvableUrls: [1, 3] };
-      const { code, out, err } = await vsso([...VMS, "--all-nodes", ...server(simulator, 2)], {
-        env: { ...administrator(simulator), VSSO_SERVER: "" },
+      at.simulator.faults = { unresolvableUrls: [1, 3] };
+      const { code, out, err } = await vsso([...VMS, "--all-nodes", ...server(at.simulator, 2)], {
+        env: { ...administrator(at.simulator), VSSO_SERVER: "" },
       });
       expect(code).toBe(6);
       expect(out).toMatch(/^vc02\.sim\.example: .*\n$/);
@@ -192,15 +184,15 @@ describe("commands at nodes of a linked group", () => {
 
   describe("refuse", () => {
     it("a node that there is not, before any login, with the candidates", async () => {
-      const before = simulator.requests.length;
+      const before = at.simulator.requests.length;
       const result = await run(["api", "GET", "/api/vcenter/vm", "--node", "vc09", "-o", "json"]);
       expect(result).toMatchObject({ code: 1, out: "" });
       expect(jsonError(result).code).toBe("NODE_NOT_FOUND");
-      for (const { instanceName } of simulator.servers) {
+      for (const { instanceName } of at.simulator.servers) {
         expect(jsonError(result).message).toContain(instanceName);
       }
       expect(issues(before)).toBe(0);
-      expect(simulator.requests.slice(before).filter(({ path }) => path.startsWith("/api"))).toEqual([]);
+      expect(at.simulator.requests.slice(before).filter(({ path }) => path.startsWith("/api"))).toEqual([]);
     });
 
     it("a name of several nodes", async () => {
@@ -210,7 +202,7 @@ describe("commands at nodes of a linked group", () => {
     });
 
     it("a wrong password once, for all nodes, with exit code 3", async () => {
-      const before = simulator.requests.length;
+      const before = at.simulator.requests.length;
       const env = { VSSO_PASSWORD: "wrong" };
       const result = await run([...VMS, "--all-nodes", "-o", "json"], { env });
       expect(result.code).toBe(3);
@@ -239,8 +231,8 @@ describe("commands at nodes of a linked group", () => {
     });
 
     it("a node whose certificate is not the one that is registered, and that node alone", async () => {
-      simulator.faults = { staleSslTrust: [2] };
-      const [leaf = ""] = await servedFingerprints(simulator.servers[0]?.port ?? 0);
+      at.simulator.faults = { staleSslTrust: [2] };
+      const [leaf = ""] = await servedFingerprints(at.simulator.servers[0]?.port ?? 0);
       const result = await run([...VMS, "--all-nodes", "-o", "json", "--pin", `SHA256:${leaf}`], {});
       expect(result.code).toBe(6);
       expect(document(result).nodes.map(({ error }) => error?.code)).toEqual([
@@ -248,14 +240,14 @@ describe("commands at nodes of a linked group", () => {
         "TRUST_REFUSED",
         undefined,
       ]);
-      expect(simulator.sessions).toEqual([]);
+      expect(at.simulator.sessions).toEqual([]);
     });
 
     it("the session of the environment, which is of one server", async () => {
-      const { vapi } = await handedOver(simulator);
+      const { vapi } = await handedOver(at.simulator);
       const env = {
-        VSSO_SERVER: authority(simulator),
-        VSSO_CA: simulator.caFile,
+        VSSO_SERVER: authority(at.simulator),
+        VSSO_CA: at.simulator.caFile,
         VSSO_SESSION_ID: vapi!.id,
       };
       const result = await vsso([...VMS, "--all-nodes", "-o", "json"], { env });
@@ -265,9 +257,9 @@ describe("commands at nodes of a linked group", () => {
         message: expect.stringContaining("VSSO_SESSION_ID"),
       });
       // With a user named it is left alone.
-      const user = { ...administrator(simulator), ...env };
+      const user = { ...administrator(at.simulator), ...env };
       expect((await vsso([...VMS, "--all-nodes"], { env: user })).code).toBe(0);
-      expect(simulator.sessions).toHaveLength(1);
+      expect(at.simulator.sessions).toHaveLength(1);
     });
 
     it.each([
@@ -277,12 +269,12 @@ describe("commands at nodes of a linked group", () => {
       ["--ticket", "x"],
       ["--as", "somebody"],
     ])("session login --all-nodes %s %s", async (...argv) => {
-      const before = simulator.requests.length;
+      const before = at.simulator.requests.length;
       const result = await run(["session", "login", "--all-nodes", ...argv]);
       expect(result).toMatchObject({ code: 2, out: "" });
       expect(result.err).toMatch(/^error\[USAGE\]: /);
       if (argv[0] === "-o") expect(result.err).toContain("-o json");
-      expect(simulator.requests.length).toBe(before);
+      expect(at.simulator.requests.length).toBe(before);
     });
 
     it("a server without a Lookup Service's nodes as usual", async () => {
@@ -298,19 +290,19 @@ describe("commands at nodes of a linked group", () => {
       for (const [index, node] of document(result).nodes.entries()) {
         const value = node.value as HandedOver;
         expect(Object.keys(value)).toEqual(["server", "shared", "vapi", "vim"]);
-        expect(value).toMatchObject({ server: authority(simulator, index + 1), shared: true });
+        expect(value).toMatchObject({ server: authority(at.simulator, index + 1), shared: true });
         expect(value.vapi?.id).toMatch(ID);
         expect(value.vim).toEqual(value.vapi);
-        const used = await vsso(["session", "show", ...server(simulator, index + 1), "--id", "-"], {
+        const used = await vsso(["session", "show", ...server(at.simulator, index + 1), "--id", "-"], {
           stdin: stdin(value.vapi?.id ?? ""),
         });
         expect(used.code).toBe(0);
       }
-      expect(simulator.sessions).toHaveLength(3);
+      expect(at.simulator.sessions).toHaveLength(3);
     });
 
     it("hands over those of the others where a node is dead", async () => {
-      simulator.faults = { unresolvableUrls: [2] };
+      at.simulator.faults = { unresolvableUrls: [2] };
       const result = await run(["session", "login", "--all-nodes", "-o", "json"]);
       expect(result.code).toBe(6);
       expect(document(result).nodes.map(({ error }) => error?.code)).toEqual([
@@ -318,7 +310,7 @@ describe("commands at nodes of a linked group", () => {
         "DNS_NOT_FOUND",
         undefined,
       ]);
-      expect(simulator.sessions.map(({ node }) => node).sort()).toEqual([1, 3]);
+      expect(at.simulator.sessions.map(({ node }) => node).sort()).toEqual([1, 3]);
     });
 
     it("makes two sessions where the sides share none", async () => {
@@ -347,34 +339,34 @@ describe("commands at nodes of a linked group", () => {
     it("that is interrupted, or cannot print, leaves nothing open", async () => {
       const controller = new AbortController();
       const poll = setInterval(() => {
-        if (simulator.sessions.length > 0) controller.abort();
+        if (at.simulator.sessions.length > 0) controller.abort();
       }, 1);
-      simulator.faults = { delayMs: 30 };
+      at.simulator.faults = { delayMs: 30 };
       const interrupted = await run(["session", "login", "--all-nodes", "-o", "json"], {
         signal: controller.signal,
       });
       clearInterval(poll);
       expect(interrupted).toMatchObject({ code: 130, out: "" });
-      await expect.poll(() => simulator.sessions.length, { timeout: 20_000 }).toBe(0);
-      simulator.faults = {};
+      await expect.poll(() => at.simulator.sessions.length, { timeout: 20_000 }).toBe(0);
+      at.simulator.faults = {};
       const unwritten = await run(["session", "login", "--all-nodes", "-o", "json"], {
         onWritten: () => {
           throw new Error("nobody reads");
         },
       });
       expect(unwritten.code).not.toBe(0);
-      expect(simulator.sessions).toEqual([]);
+      expect(at.simulator.sessions).toEqual([]);
     });
   });
 
   it("takes a solution user, with one token", async () => {
-    const [solution] = simulator.solutionUsers;
-    const before = simulator.requests.length;
+    const [solution] = at.simulator.solutionUsers;
+    const before = at.simulator.requests.length;
     const keys = ["--cert", solution?.certFile ?? "", "--key", solution?.keyFile ?? ""];
-    const result = await vsso([...VMS, "--all-nodes", "-o", "json", ...keys, ...server(simulator)]);
+    const result = await vsso([...VMS, "--all-nodes", "-o", "json", ...keys, ...server(at.simulator)]);
     expect(result).toMatchObject({ code: 0, err: "" });
     expect(issues(before)).toBe(1);
-    expect(simulator.sessions).toEqual([]);
+    expect(at.simulator.sessions).toEqual([]);
   });
 
   it("takes a JWT, which each node is shown, and stores what it makes", async () => {
@@ -412,12 +404,12 @@ describe("commands at nodes of a linked group", () => {
   });
 
   it("takes the Lookup Service of --lookup-url, --resolve, --timeout and --known-hosts", async () => {
-    const [first] = simulator.servers;
+    const [first] = at.simulator.servers;
     const folder = await temporaryFolder();
     const known = join(folder, "known_hosts");
-    const trust = await vsso(["trust", ...server(simulator), "--write", "--known-hosts", known]);
+    const trust = await vsso(["trust", ...server(at.simulator), "--write", "--known-hosts", known]);
     expect(trust.code).toBe(0);
-    const { VSSO_CA: _, ...env } = administrator(simulator);
+    const { VSSO_CA: _, ...env } = administrator(at.simulator);
     const result = await vsso([...VMS, "--all-nodes", "-o", "json", "--known-hosts", known], { env });
     expect(result).toMatchObject({ code: 0, err: "" });
     const resolved = await run([
@@ -435,22 +427,22 @@ describe("commands at nodes of a linked group", () => {
     expect((await run([...VMS, "--all-nodes", "--trace", file])).code).toBe(0);
     const text = await readFile(file, "utf8");
     for (let node = 1; node <= 3; node++)
-      expect(text).toContain(`https://${authority(simulator, node)}/api/session`);
-    expect(text).not.toContain(simulator.users[0]?.password);
+      expect(text).toContain(`https://${authority(at.simulator, node)}/api/session`);
+    expect(text).not.toContain(at.simulator.users[0]?.password);
     expect(text).not.toMatch(/vmware-api-session-id: [0-9a-f]/);
   });
 
   it("an interrupted call leaves no session, and ends with 130", async () => {
-    simulator.faults = { delayMs: 50 };
+    at.simulator.faults = { delayMs: 50 };
     const controller = new AbortController();
     const poll = setInterval(() => {
-      if (simulator.sessions.length > 0) controller.abort();
+      if (at.simulator.sessions.length > 0) controller.abort();
     }, 1);
     const result = await run([...VMS, "--all-nodes", "-o", "json"], {
       signal: controller.signal,
     });
     clearInterval(poll);
     expect(result).toMatchObject({ code: 130, out: "" });
-    await expect.poll(() => simulator.sessions.length, { timeout: 20_000 }).toBe(0);
+    await expect.poll(() => at.simulator.sessions.length, { timeout: 20_000 }).toBe(0);
   });
 });

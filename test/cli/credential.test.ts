@@ -1,9 +1,7 @@
-import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { credentialEnd } from "../../src/cli/credential-end.ts";
-import { type Simulator, startSimulator } from "../../src/simulator/index.ts";
-import { type CliOptions, type CliResult, jsonError, temporaryFolder, vsso } from "./host.ts";
-import { administrator, handedOver } from "./session-hosts.ts";
+import { type CliOptions, type CliResult, jsonError, vsso } from "./host.ts";
+import { administrator, handedOver, stage } from "./session-hosts.ts";
 
 interface ExecCredential {
   readonly apiVersion: string;
@@ -12,22 +10,12 @@ interface ExecCredential {
 
 describe.each(["8.0.2", "8.0.3"])("vsso credential at %s", (release) => {
   const shares = release === "8.0.3";
-  let simulator: Simulator;
-  let home: string;
-
-  beforeAll(async () => {
-    simulator = await startSimulator({ nodes: 1, release });
-  });
-  afterAll(() => simulator.close());
-  beforeEach(async () => {
-    home = await temporaryFolder();
-  });
-  afterEach(() => simulator.endSessions());
+  const at = stage({ nodes: 1, release });
 
   const run = (argv: readonly string[] = [], options: CliOptions = {}): Promise<CliResult> =>
     vsso(["credential", ...argv], {
       ...options,
-      env: { ...administrator(simulator), XDG_STATE_HOME: join(home, "state"), ...options.env },
+      env: { ...administrator(at.simulator), XDG_STATE_HOME: at.state, ...options.env },
     });
   const credential = async (...argv: readonly string[]): Promise<ExecCredential> => {
     const { code, out, err } = await run(argv);
@@ -41,7 +29,7 @@ describe.each(["8.0.2", "8.0.3"])("vsso credential at %s", (release) => {
     expect(document).toEqual({
       apiVersion: "client.authentication.k8s.io/v1",
       kind: "ExecCredential",
-      spec: { cluster: { server: simulator.servers[0]!.url }, interactive: false },
+      spec: { cluster: { server: at.simulator.servers[0]!.url }, interactive: false },
       status: {
         expirationTimestamp: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/),
         token: expect.any(String),
@@ -57,7 +45,7 @@ describe.each(["8.0.2", "8.0.3"])("vsso credential at %s", (release) => {
     const tokens = new Set<string>();
     for (let count = 0; count < 3; count++) tokens.add((await credential()).status.token);
     expect(tokens.size).toBe(1);
-    expect(simulator.sessions).toHaveLength(1);
+    expect(at.simulator.sessions).toHaveLength(1);
   });
 
   it("needs no password where one is stored", async () => {
@@ -69,10 +57,10 @@ describe.each(["8.0.2", "8.0.3"])("vsso credential at %s", (release) => {
 
   it("gives another session when the one before has ended", async () => {
     const { status } = await credential();
-    simulator.endSessions();
+    at.simulator.endSessions();
     const next = await credential();
     expect(next.status.token).not.toBe(status.token);
-    expect(simulator.sessions).toHaveLength(1);
+    expect(at.simulator.sessions).toHaveLength(1);
     expect((await credential()).status.token).toBe(next.status.token);
   });
 
@@ -80,7 +68,7 @@ describe.each(["8.0.2", "8.0.3"])("vsso credential at %s", (release) => {
     const document = (await credential("--format", "aws")) as unknown as Record<string, unknown>;
     expect(document).toEqual({
       Version: 1,
-      Server: `127.0.0.1:${simulator.servers[0]!.port}`,
+      Server: `127.0.0.1:${at.simulator.servers[0]!.port}`,
       User: expect.stringMatching(/^administrator@vsphere\.local$/i),
       SessionId: expect.any(String),
       VimSessionId: expect.any(String),
@@ -88,7 +76,7 @@ describe.each(["8.0.2", "8.0.3"])("vsso credential at %s", (release) => {
     });
     expect(document.SessionId === document.VimSessionId).toBe(shares);
     expect((await credential()).status.token).toBe(document.SessionId);
-    expect(simulator.sessions).toHaveLength(shares ? 1 : 2);
+    expect(at.simulator.sessions).toHaveLength(shares ? 1 : 2);
   });
 
   it.each([
@@ -108,25 +96,25 @@ describe.each(["8.0.2", "8.0.3"])("vsso credential at %s", (release) => {
   });
 
   it("takes the session of the environment, and stores nothing", async () => {
-    const { vapi, vim } = await handedOver(simulator);
+    const { vapi, vim } = await handedOver(at.simulator);
     const own = { VSSO_SESSION_ID: vapi!.id, VSSO_VIM_SESSION_ID: vim!.id };
     const { out } = await run([], { env: own });
     expect((JSON.parse(out) as ExecCredential).status.token).toBe(vapi!.id);
-    expect(simulator.sessions).toHaveLength(shares ? 1 : 2);
+    expect(at.simulator.sessions).toHaveLength(shares ? 1 : 2);
   });
 
   it("is refused a wrong password by exit 3, with nothing on stdout", async () => {
     const result = await run(["-o", "json"], { env: { VSSO_PASSWORD: "wrong" } });
     expect(result).toMatchObject({ code: 3, out: "" });
     expect(jsonError(result).code).toBe("AUTHENTICATION_FAILED");
-    expect(simulator.sessions).toEqual([]);
+    expect(at.simulator.sessions).toEqual([]);
   });
 
   it("has no other format", async () => {
-    const before = simulator.requests.length;
+    const before = at.simulator.requests.length;
     const result = await run(["--format", "kubctl"]);
     expect(result).toMatchObject({ code: 2, err: expect.stringContaining("did you mean kubectl?") });
-    expect(simulator.requests).toHaveLength(before);
+    expect(at.simulator.requests).toHaveLength(before);
   });
 });
 

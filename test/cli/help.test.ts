@@ -76,6 +76,25 @@ describe("help", () => {
     expect(out).toContain(`vsso ${name} - `);
   });
 
+  it.each([
+    [["api"], "--node MATCH", "repeatable"],
+    [["session", "logout"], "--persist", "end the stored sessions"],
+    [["session", "show"], "--persist", "use the stored session"],
+    [["session", "export"], "--out FILE|FOLDER", "below this folder"],
+    [["token", "issue"], "--out FILE", "instead of stdout"],
+  ])("of %j says what %s is there", async (words, option, text) => {
+    const { out } = await vsso([...words, "--help"]);
+    const lines = out.split("\n");
+    const from = lines.findIndex((line) => line.trim().startsWith(option));
+    const more = lines.slice(from + 1).findIndex((line) => !line.startsWith(" ".repeat(20)));
+    expect(
+      lines
+        .slice(from, from + 1 + more)
+        .join(" ")
+        .replace(/ +/g, " "),
+    ).toContain(text);
+  });
+
   it("of a word that has subcommands lists them", async () => {
     const { code, out } = await vsso(["lookup", "--help"]);
     expect(code).toBe(0);

@@ -1,7 +1,8 @@
 import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import {
   parseCurlConfig,
   parseSessionEnvironment,
@@ -9,39 +10,29 @@ import {
   readGovcSessions,
   readTerraformSessions,
 } from "../../src/session/index.ts";
-import { type Simulator, startSimulator } from "../../src/simulator/index.ts";
-import { authority, type CliOptions, type CliResult, jsonError, temporaryFolder, vsso } from "./host.ts";
-import { administrator, asAdministrator, type HandedOver, handedOver, stdin } from "./session-hosts.ts";
+import { authority, type CliOptions, type CliResult, jsonError, vsso } from "./host.ts";
+import {
+  administrator,
+  asAdministrator,
+  type HandedOver,
+  handedOver,
+  stage,
+  stdin,
+} from "./session-hosts.ts";
 
 describe.each(["8.0.2", "8.0.3"])("vsso session export at %s", (release) => {
   const shares = release === "8.0.3";
-  let simulator: Simulator;
-  let home: string;
+  const at = stage({ nodes: 2, release });
 
-  beforeAll(async () => {
-    simulator = await startSimulator({ nodes: 2, release });
-  });
-  afterAll(() => simulator.close());
-  beforeEach(async () => {
-    home = await temporaryFolder();
-  });
-  afterEach(() => simulator.endSessions());
-
-  const env = (): Readonly<Record<string, string>> => ({
-    HOME: home,
-    XDG_STATE_HOME: join(home, "state"),
-    VSSO_SERVER: authority(simulator),
-    VSSO_CA: simulator.caFile,
-  });
   /** Without anybody who could log in. */
   const run = (argv: readonly string[], options: CliOptions = {}): Promise<CliResult> =>
-    vsso(["session", "export", ...argv], { ...options, env: { ...env(), ...options.env } });
-  const user = () => simulator.users[0]!.username;
+    vsso(["session", "export", ...argv], { ...options, env: { ...at.env, ...options.env } });
+  const user = () => at.simulator.users[0]!.username;
   /** A session that is stored, and its IDs. */
   const storedOne = async (): Promise<HandedOver> => {
-    const persisted = { env: { ...env(), VSSO_PERSIST: "1" } };
+    const persisted = { env: { ...at.env, VSSO_PERSIST: "1" } };
     const { code, out, err } = await asAdministrator(
-      simulator,
+      at.simulator,
       ["session", "login", "-o", "json"],
       persisted,
     );
@@ -56,8 +47,8 @@ describe.each(["8.0.2", "8.0.3"])("vsso session export at %s", (release) => {
 
   describe("to govc", () => {
     it("writes files below GOVMOMI_HOME, prints their names and no ID, and leaves the session open", async () => {
-      const session = await handedOver(simulator);
-      const folder = join(home, "govmomi");
+      const session = await handedOver(at.simulator);
+      const folder = join(at.home, "govmomi");
       const result = await run(["--format", "govc"], {
         env: { ...inEnvironment(session), GOVMOMI_HOME: folder },
       });
@@ -69,66 +60,80 @@ describe.each(["8.0.2", "8.0.3"])("vsso session export at %s", (release) => {
         expect((await stat(file)).mode & 0o777).toBe(0o600);
       }
       expect(result.out).not.toContain(session.vapi!.id);
-      const found = await readGovcSessions(folder, { server: authority(simulator), insecure: false });
+      const found = await readGovcSessions(folder, { server: authority(at.simulator), insecure: false });
       expect([found?.vapi, found?.vim]).toEqual([session.vapi!.id, session.vim!.id]);
-      expect(simulator.sessions).toHaveLength(count);
+      expect(at.simulator.sessions).toHaveLength(count);
     });
 
     it("writes below ~/.govmomi where nothing else is named, or below --out", async () => {
-      const session = inEnvironment(await handedOver(simulator));
+      const session = inEnvironment(await handedOver(at.simulator));
       expect((await run(["--format", "govc"], { env: session })).code).toBe(0);
-      expect((await readdir(join(home, ".govmomi"))).sort()).toEqual(["rest_sessions", "sessions"]);
-      const out = join(home, "elsewhere");
+      expect((await readdir(join(at.home, ".govmomi"))).sort()).toEqual(["rest_sessions", "sessions"]);
+      const out = join(at.home, "elsewhere");
       const json = await run(["--format", "govc", "--out", out, "-o", "json"], { env: session });
       const { files, ...rest } = JSON.parse(json.out) as { files: string[] };
-      expect(rest).toEqual({ server: authority(simulator), format: "govc" });
+      expect(rest).toEqual({ server: authority(at.simulator), format: "govc" });
       expect(files.map((file) => file.startsWith(out))).toEqual([true, true]);
     });
 
     it("names files by the user too, where the user is the session's", async () => {
-      const session = inEnvironment(await handedOver(simulator));
+      const session = inEnvironment(await handedOver(at.simulator));
       const found = async (name: string) =>
-        (await readGovcSessions(join(home, ".govmomi"), { server: authority(simulator), user: name }))?.files;
+        (await readGovcSessions(join(at.home, ".govmomi"), { server: authority(at.simulator), user: name }))
+          ?.files;
       const written = await run(["--format", "govc"], { env: { ...session, GOVC_USERNAME: user() } });
       expect(written.out.trimEnd().split("\n")).toHaveLength(4);
       expect(await found(user())).not.toEqual(await found("nobody"));
-      const other = await run(["--format", "govc", "--out", join(home, "other")], {
-        env: { ...session, GOVC_USERNAME: simulator.users[1]!.username },
+      const other = await run(["--format", "govc", "--out", join(at.home, "other")], {
+        env: { ...session, GOVC_USERNAME: at.simulator.users[1]!.username },
       });
       expect(other.out.trimEnd().split("\n")).toHaveLength(2);
     });
 
     it("names the server as GOVC_URL does, and tells what certificates are worth", async () => {
-      const session = inEnvironment(await handedOver(simulator));
-      const url = `https://LOCALHOST:${simulator.servers[0]!.port}`;
+      const session = inEnvironment(await handedOver(at.simulator));
+      const url = `https://LOCALHOST:${at.simulator.servers[0]!.port}`;
       const result = await vsso(["session", "export", "--format", "govc", "--insecure"], {
-        env: { ...env(), ...session, VSSO_SERVER: url, GOVC_URL: `${url}/sdk` },
+        env: { ...at.env, ...session, VSSO_SERVER: url, GOVC_URL: `${url}/sdk` },
       });
       expect(result.code).toBe(0);
       const [file = ""] = result.out.split("\n");
       expect(JSON.parse(await readFile(file, "utf8"))).toMatchObject({
-        SoapClient: { url: { Host: `LOCALHOST:${simulator.servers[0]!.port}` }, insecure: true },
+        SoapClient: { url: { Host: `LOCALHOST:${at.simulator.servers[0]!.port}` }, insecure: true },
       });
     });
 
+    it("names the server to the letter as it is named here, where GOVC_URL does not", async () => {
+      const session = inEnvironment(await handedOver(at.simulator));
+      const server = `LocalHost:${at.simulator.servers[0]!.port}`;
+      for (const word of [server, `https://${server}/sdk`]) {
+        const folder = join(at.home, word.length.toString());
+        const env = { ...session, VSSO_SERVER: server };
+        const result = await run([word, "--format", "govc", "--out", folder], { env });
+        expect(result).toMatchObject({ code: 0, err: "" });
+        const name = createHash("sha256").update(`https://@${server}/sdk#insecure=false`).digest("hex");
+        expect(result.out.split("\n")[0]).toBe(join(folder, "sessions", name));
+      }
+    });
+
     it("refuses a folder that is a link, by exit 1", async () => {
-      const session = inEnvironment(await handedOver(simulator));
-      await mkdir(join(home, "real"));
-      await mkdir(join(home, "linked"));
-      await symlink(join(home, "real"), join(home, "linked", "sessions"));
-      const result = await run(["--format", "govc", "--out", join(home, "linked"), "-o", "json"], {
+      const session = inEnvironment(await handedOver(at.simulator));
+      await mkdir(join(at.home, "real"));
+      await mkdir(join(at.home, "linked"));
+      await symlink(join(at.home, "real"), join(at.home, "linked", "sessions"));
+      const result = await run(["--format", "govc", "--out", join(at.home, "linked"), "-o", "json"], {
         env: session,
       });
       expect(result).toMatchObject({ code: 1, out: "" });
       expect(jsonError(result)).toMatchObject({ code: "STORE_UNAVAILABLE", hint: expect.any(String) });
-      expect(await readdir(join(home, "real"))).toEqual([]);
+      expect(await readdir(join(at.home, "real"))).toEqual([]);
     });
   });
 
   describe("to Terraform", () => {
     it("writes files by the provider's user, where the provider looks for them", async () => {
-      const session = inEnvironment(await handedOver(simulator));
-      const paths = { vim: join(home, "a"), rest: join(home, "b") };
+      const session = inEnvironment(await handedOver(at.simulator));
+      const paths = { vim: join(at.home, "a"), rest: join(at.home, "b") };
       const result = await run(["--format", "terraform"], {
         env: {
           ...session,
@@ -138,21 +143,21 @@ describe.each(["8.0.2", "8.0.3"])("vsso session export at %s", (release) => {
         },
       });
       expect(result).toMatchObject({ code: 0, err: "" });
-      const found = await readTerraformSessions(paths, { server: authority(simulator), user: user() });
+      const found = await readTerraformSessions(paths, { server: authority(at.simulator), user: user() });
       expect([found?.vapi, found?.vim]).toEqual([session.VSSO_SESSION_ID, session.VSSO_VIM_SESSION_ID]);
       expect(result.out).toBe(`${found?.files.join("\n")}\n`);
     });
 
     it("needs a user, for it has no session without one", async () => {
-      const session = inEnvironment(await handedOver(simulator));
+      const session = inEnvironment(await handedOver(at.simulator));
       const result = await run(["--format", "terraform"], { env: session });
       expect(result).toMatchObject({ code: 2, out: "", err: expect.stringContaining("VSPHERE_USER") });
-      expect(await readdir(home)).toEqual([]);
+      expect(await readdir(at.home)).toEqual([]);
     });
 
     it("is given no session of somebody else", async () => {
-      const { vapi } = await handedOver(simulator);
-      const other = simulator.users[1]!.username;
+      const { vapi } = await handedOver(at.simulator);
+      const other = at.simulator.users[1]!.username;
       const result = await run(["--format", "terraform", "--id", vapi!.id, "--user", other]);
       expect(result).toMatchObject({ code: 2, out: "", err: expect.stringContaining(`not of ${other}`) });
     });
@@ -160,16 +165,16 @@ describe.each(["8.0.2", "8.0.3"])("vsso session export at %s", (release) => {
 
   describe("as text", () => {
     it("prints what curl reads", async () => {
-      const session = inEnvironment(await handedOver(simulator));
+      const session = inEnvironment(await handedOver(at.simulator));
       const { code, out, err } = await run(["--format", "curl"], { env: session });
       expect({ code, err }).toEqual({ code: 0, err: "" });
-      expect(out).toContain(`cacert = "${simulator.caFile}"`);
+      expect(out).toContain(`cacert = "${at.simulator.caFile}"`);
       const found = parseCurlConfig(out);
       expect([found.vapi, found.vim]).toEqual([session.VSSO_SESSION_ID, session.VSSO_VIM_SESSION_ID]);
     });
 
     it("prints what session login prints", async () => {
-      const handed = await handedOver(simulator);
+      const handed = await handedOver(at.simulator);
       const session = inEnvironment(handed);
       const json = await run(["--format", "json"], { env: session });
       expect(JSON.parse(json.out)).toEqual({ ...handed, shared: shares });
@@ -184,10 +189,10 @@ describe.each(["8.0.2", "8.0.3"])("vsso session export at %s", (release) => {
     });
 
     it("prints a script for pyVmomi and a command for PowerCLI, with the VIM side's ID", async () => {
-      const session = inEnvironment(await handedOver(simulator));
+      const session = inEnvironment(await handedOver(at.simulator));
       const python = await run(["--format", "pyvmomi"], { env: session });
       expect(python.out).toContain(`sessionId="${session.VSSO_VIM_SESSION_ID}"`);
-      expect(python.out).toContain(`cafile="${simulator.caFile}"`);
+      expect(python.out).toContain(`cafile="${at.simulator.caFile}"`);
       const powercli = await run(["--format", "powercli"], { env: session });
       expect(powercli.out).toMatch(/^Connect-VIServer -Server '127\.0\.0\.1' -Port \d+ -Session '.*'\n$/);
       expect(powercli.out).toContain(session.VSSO_VIM_SESSION_ID);
@@ -195,8 +200,8 @@ describe.each(["8.0.2", "8.0.3"])("vsso session export at %s", (release) => {
     });
 
     it("writes a file that only its owner can read, in the place of what stood there", async () => {
-      const session = inEnvironment(await handedOver(simulator));
-      const file = join(home, "config");
+      const session = inEnvironment(await handedOver(at.simulator));
+      const file = join(at.home, "config");
       await writeFile(file, "of before", { mode: 0o644 });
       const result = await run(["--format", "curl", "--out", file], { env: session });
       expect(result).toMatchObject({ code: 0, out: `${file}\n` });
@@ -204,15 +209,26 @@ describe.each(["8.0.2", "8.0.3"])("vsso session export at %s", (release) => {
       expect(parseCurlConfig(await readFile(file, "utf8")).vapi).toBe(session.VSSO_SESSION_ID);
     });
 
+    it.each(["curl", "env", "json", "pyvmomi", "powercli"])(
+      "of %s is a member of the document of -o json",
+      async (format) => {
+        const env = inEnvironment(await handedOver(at.simulator));
+        const { out: text } = await run(["--format", format], { env });
+        const { code, out } = await run(["--format", format, "-o", "json"], { env });
+        expect(code).toBe(0);
+        expect(JSON.parse(out)).toEqual({ server: authority(at.simulator), format, text });
+      },
+    );
+
     it("takes the session of --id, from stdin too", async () => {
-      const { vim } = await handedOver(simulator);
+      const { vim } = await handedOver(at.simulator);
       const result = await run(["--format", "json", "--id", "-"], { stdin: stdin(`${vim!.id}\n`) });
       expect(JSON.parse(result.out)).toMatchObject({ vim: { id: vim!.id } });
     });
 
     it("tells when the other program will look elsewhere, or trust nobody", async () => {
-      const session = inEnvironment(await handedOver(simulator));
-      const port = simulator.servers[0]!.port;
+      const session = inEnvironment(await handedOver(at.simulator));
+      const port = at.simulator.servers[0]!.port;
       const result = await run(["--format", "curl", "--resolve", `vc:1:127.0.0.1:${port}`], { env: session });
       expect(result).toMatchObject({ code: 0, err: expect.stringContaining("curl looks the name up") });
       const insecure = await run(["--format", "curl", "--insecure"], { env: session });
@@ -228,32 +244,32 @@ describe.each(["8.0.2", "8.0.3"])("vsso session export at %s", (release) => {
         expect(result).toMatchObject({ code: 0, err: "" });
         expect(JSON.parse(result.out)).toMatchObject({ vapi, vim });
       }
-      expect(simulator.sessions).toHaveLength(count);
+      expect(at.simulator.sessions).toHaveLength(count);
     });
 
     it("is refused where nothing is stored: it would make a session that nobody ends", async () => {
-      const before = simulator.requests.length;
-      const result = await run(["--format", "json", "-o", "json"], { env: administrator(simulator) });
+      const before = at.simulator.requests.length;
+      const result = await run(["--format", "json", "-o", "json"], { env: administrator(at.simulator) });
       expect(result).toMatchObject({ code: 2, out: "" });
       expect(jsonError(result)).toMatchObject({
         code: "USAGE",
         hint: expect.stringContaining("--persist"),
       });
-      expect(simulator.requests).toHaveLength(before);
+      expect(at.simulator.requests).toHaveLength(before);
     });
 
     it("is made and stored where --persist says so, once", async () => {
-      const persisted = { env: administrator(simulator) };
+      const persisted = { env: administrator(at.simulator) };
       const first = await run(["--format", "json", "--persist"], persisted);
       expect(first).toMatchObject({ code: 0, err: "" });
       const second = await run(["--format", "json", "--persist"], persisted);
       expect(JSON.parse(second.out)).toEqual(JSON.parse(first.out));
-      expect(simulator.sessions).toHaveLength(count);
+      expect(at.simulator.sessions).toHaveLength(count);
     });
 
     it("has ended: exit 3, and nothing is printed", async () => {
       await storedOne();
-      simulator.endSessions();
+      at.simulator.endSessions();
       const result = await run(["--format", "json", "-o", "json"]);
       expect(result).toMatchObject({ code: 3, out: "" });
       expect(jsonError(result)).toMatchObject({
@@ -270,15 +286,15 @@ describe.each(["8.0.2", "8.0.3"])("vsso session export at %s", (release) => {
     [["--format", "curl", "--out", "-"], "--out -"],
     [["--format", "curl", "--id", ""], "--id is empty"],
   ])("%j is an error of usage", async (argv, message) => {
-    const before = simulator.requests.length;
+    const before = at.simulator.requests.length;
     expect(await run(argv)).toMatchObject({ code: 2, out: "", err: expect.stringContaining(message) });
-    expect(simulator.requests).toHaveLength(before);
+    expect(at.simulator.requests).toHaveLength(before);
   });
 
   it("of a session that has ended is exit 3, and writes nothing", async () => {
     const result = await run(["--format", "govc", "--id", "no-such-session"]);
     expect(result).toMatchObject({ code: 3, out: "", err: expect.stringContaining("NOT_AUTHENTICATED") });
     expect(result.err).not.toContain("no-such-session");
-    expect(await readdir(home)).toEqual([]);
+    expect(await readdir(at.home)).toEqual([]);
   });
 });

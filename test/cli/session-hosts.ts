@@ -1,7 +1,57 @@
 /** Logging in at a simulated vCenter from the command line. */
+import { join } from "node:path";
 import { Readable } from "node:stream";
-import type { Simulator } from "../../src/simulator/index.ts";
-import { authority, type CliOptions, type CliResult, vsso } from "./host.ts";
+import { afterAll, afterEach, beforeAll, beforeEach } from "vitest";
+import { type Simulator, type SimulatorOptions, startSimulator } from "../../src/simulator/index.ts";
+import { authority, type CliOptions, type CliResult, temporaryFolder, vsso } from "./host.ts";
+
+/** Where the tests of a block run `vsso`. */
+export interface Stage {
+  /** Of all tests of the block; each leaves it without sessions and without faults. */
+  readonly simulator: Simulator;
+  /** A folder for each test. */
+  readonly home: string;
+  /** Below which sessions are stored: `XDG_STATE_HOME`. */
+  readonly state: string;
+  /** Names the folder, the server and whom to trust, and nobody who logs in. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** Sets up a simulator, and a home folder, for the tests of the block that calls it. */
+export function stage(options: SimulatorOptions): Stage {
+  let simulator: Simulator;
+  let home: string;
+  beforeAll(async () => {
+    simulator = await startSimulator(options);
+  });
+  afterAll(() => simulator.close());
+  beforeEach(async () => {
+    home = await temporaryFolder();
+  });
+  afterEach(() => {
+    simulator.faults = {};
+    simulator.endSessions();
+  });
+  return {
+    get simulator() {
+      return simulator;
+    },
+    get home() {
+      return home;
+    },
+    get state() {
+      return join(home, "state");
+    },
+    get env() {
+      return {
+        HOME: home,
+        XDG_STATE_HOME: this.state,
+        VSSO_SERVER: authority(simulator),
+        VSSO_CA: simulator.caFile,
+      };
+    },
+  };
+}
 
 /** Options that name the server and trust it. */
 export function server(simulator: Simulator, node = 1): readonly string[] {

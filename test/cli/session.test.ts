@@ -373,7 +373,9 @@ describe("vsso session", () => {
       const before = simulator.requests.length;
       const none = await session("logout");
       expect(none.code).toBe(2);
-      expect(none.err).toMatch(/^error\[USAGE\]: no session is named\n/);
+      expect(none.err).toMatch(
+        /^error\[USAGE\]: no session is named, and no session of \S+ at \S+ is stored\n/,
+      );
       const other = await vsso(["session", "logout", authority(simulator, 2)], {
         env: { VSSO_SERVER: authority(simulator), VSSO_CA: simulator.caFile, VSSO_SESSION_ID: "abc" },
       });

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { FileStore, SessionBroker } from "../../src/session/index.ts";
 import { codeOf, connect, finally_, simulate, stsRequests } from "./groups.ts";
 
@@ -35,6 +35,27 @@ describe("a linked group with a broker", () => {
     await second.close();
     expect(simulator.sessions).toEqual([]);
   });
+
+  test.each([1, 2, 16])(
+    "asks a Security Token Service that does not answer once, of %d nodes at a time",
+    async (concurrency) => {
+      const [simulator, silent] = [await simulate({ nodes: 7 }), await simulate({ nodes: 1 })];
+      silent.faults = { resetConnections: 1_000 };
+      const group = await connect(simulator, {
+        broker: brokerOf(await folder()),
+        trust: { ca: [simulator.ca, silent.ca] },
+        sts: `${silent.servers[0]!.url}/sts/STSService/vsphere.local`,
+        concurrency,
+      });
+      // However long it takes here, it is at once.
+      const now = process.uptime();
+      vi.spyOn(process, "uptime").mockReturnValue(now);
+      finally_(async () => void vi.restoreAllMocks());
+      const results = await group.connectAll();
+      expect(results.map(codeOf)).toEqual(Array(7).fill("CONNECTION_FAILED"));
+      expect(stsRequests(silent)).toBe(1);
+    },
+  );
 
   test("presents a wrong password once", async () => {
     const simulator = await simulate({ nodes: 5 });

@@ -60,6 +60,30 @@ describe("a fleet", () => {
     expect(other.requests).toEqual([]);
   });
 
+  test("keeps a member's sessions by the name of the member's credential", async () => {
+    const [one, two, three] = [await simulate(), await simulate(), await simulate()];
+    const asked = new Map<string, string | undefined>();
+    const broker: FleetOptions["broker"] = {
+      acquire: async (server, { principal }) => {
+        asked.set(server, principal);
+        throw new AbortedError("enough is known");
+      },
+    };
+    const [admin, person] = one.users;
+    const fleet = await fleetOf(
+      [
+        urlOf(one),
+        { server: urlOf(two), credential: person! },
+        { server: urlOf(three), credential: person!, principal: "reports" },
+      ],
+      [one, two, three],
+      { credential: admin!, principal: "backup", broker },
+    );
+    await fleet.connectAll();
+    const names = [one, two, three].map((each) => asked.get(new URL(urlOf(each)).host));
+    expect(names).toEqual(["backup", person!.username, "reports"]);
+  });
+
   test("gives a server that is reached in its own way a connection of its own", async () => {
     const [one, two] = [await simulate({ nodes: 2 }), await simulate({ nodes: 2 })];
     const fleet = await fleetOf(

@@ -1,6 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { AbortedError, InvalidArgumentError, TrustError } from "../../src/errors.ts";
+import { GroupNode, type HeldSession } from "../../src/linked/group-node.ts";
 import { Fleet, LinkedGroup, type NodeSet, type NodeWork } from "../../src/linked/index.ts";
+import type { NodeTransport } from "../../src/linked/node-transport.ts";
+import type { VCenter } from "../../src/session/index.ts";
 import { SecurityTokenService } from "../../src/sts/index.ts";
 import { failureOf, startRawServer } from "../net/servers.ts";
 import { codeOf, connect, nodesWithSessions, simulate } from "./groups.ts";
@@ -58,6 +61,39 @@ describe("a node", () => {
     await expect.poll(() => simulator.sessions, { timeout: 30_000 }).toEqual([]);
     await node!.connect();
     expect(simulator.sessions).toHaveLength(1);
+  });
+
+  test("that is disconnected waits for the end of a session that comes late", async () => {
+    const simulator = await simulate({ nodes: 1 });
+    const [{ registered }] = (await connect(simulator)).nodes as [GroupNode];
+    let login: (held: HeldSession) => void = () => undefined;
+    let logout: () => void = () => undefined;
+    const held: HeldSession = {
+      vc: {} as VCenter,
+      end: () =>
+        new Promise((resolve) => {
+          logout = resolve;
+        }),
+    };
+    const node = new GroupNode({
+      registered,
+      transport: { authority: "vc01.corp.example:443" } as NodeTransport,
+      open: () =>
+        new Promise((resolve) => {
+          login = resolve;
+        }),
+    });
+    const outcome = failureOf(node.connect(), AbortedError);
+    let isOver = false;
+    const over = node.disconnect().then(() => {
+      isOver = true;
+    });
+    login(held);
+    await outcome;
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(isOver).toBe(false);
+    logout();
+    await over;
   });
 
   test("that is not trusted says so in full where a token is given to it", async () => {

@@ -124,6 +124,25 @@ describe("sessions of files at vcsim", () => {
     });
   });
 
+  it("govc and we find each other's files by a name of the server in any letters", async () => {
+    await withFiles({}, async (files) => {
+      const named = { ...server(), url: `https://LocalHost:${server().port}` };
+      const at = { ...place(files), url: `LocalHost:${server().port}` };
+      const handed = JSON.parse(await output(vsso(at, ["session", "login", "-o", "json"], login))) as Handed;
+      const ids = { VSSO_SESSION_ID: handed.vapi.id, VSSO_VIM_SESSION_ID: handed.vim.id };
+      const env = persistent(files.path("govmomi"), { GOVC_USERNAME: "", GOVC_PASSWORD: "" });
+      const names = { GOVMOMI_HOME: env.GOVMOMI_HOME };
+      await output(vsso(at, ["session", "export", "--format", "govc"], { ...ids, ...names }));
+      const before = await keys();
+      const used = JSON.parse(await output(govc(named, ["session.ls", "-json"], env))) as Sessions;
+      expect(before).toContain(used.currentSession.key);
+      await output(govc(named, ["tags.category.ls"], env));
+      const imported = await output(vsso(at, ["session", "import", "--format", "govc", "-o", "json"], names));
+      expect(JSON.parse(imported)).toMatchObject({ sides: ["vapi", "vim"] });
+      await output(vsso(at, ["session", "logout"], ids));
+    });
+  });
+
   it("we work in the session that govc made, at both sides, and end it by logout alone", async () => {
     await withFiles({}, async (files) => {
       const at = place(files);

@@ -110,6 +110,29 @@ describe("keep-alive", () => {
     expect(clock.pending).toHaveLength(0);
   });
 
+  test("sets one timer where it was stopped and begun again while a call is under way", async () => {
+    const clock = timers();
+    const calls: (() => void)[] = [];
+    const touch = (): Promise<void> => new Promise((resolve) => calls.push(resolve));
+    const each = new KeepAlive({ idleMs: 0, touch }, {}, clock);
+    each.start();
+    await clock.next();
+    each.stop();
+    each.start();
+    // The first call ends before, and the second one while, the next beat is under way.
+    await clock.next();
+    expect(calls).toHaveLength(2);
+    each.stop();
+    each.start();
+    for (const end of calls) {
+      end();
+      await new Promise((resolve) => setImmediate(resolve));
+      expect(clock.pending).toHaveLength(1);
+    }
+    each.stop();
+    expect(clock.pending).toHaveLength(0);
+  });
+
   test("holds up no process", () => {
     const each = new KeepAlive({ idleMs: 0, touch: async () => undefined }, { intervalSeconds: 1000 });
     const before = process.getActiveResourcesInfo().filter((name) => name === "Timeout").length;

@@ -41,27 +41,27 @@ const FORMATS = ["govc", "terraform", "curl", "env", "json", "pyvmomi", "powercl
 
 type Format = (typeof FORMATS)[number];
 
+/** Files that were written, or what is to be printed. */
+type Exported = { readonly files: readonly string[] } | { readonly text: string };
+
 /** Gives a session to another program, in the form that it reads. It stays open; none is made that is not stored. */
 export const exportSession: Command = {
   async run(context) {
     const [word] = context.positionals;
     const format = formatOf(context, FORMATS);
     const request = { open: sideOf(format), partly: true, identify: identityToExport } as const;
-    const files = await withSession(context, word, request, (session) =>
+    const exported = await withSession(context, word, request, (session) =>
       format === "govc" || format === "terraform"
         ? writeCache(context, format, session)
         : writeText(context, format, session),
     ).catch((error: unknown) => {
       throw withAdvice(error, context);
     });
-    if (files === undefined) return EXIT.done;
     const server = shortServer(connectionTo(context, word).server);
     const { out, flags } = context;
-    out(
-      flags.output === "json"
-        ? formatJson({ server, format, files })
-        : files.map((file) => `${printable(file)}\n`).join(""),
-    );
+    if (flags.output === "json") out(formatJson({ server, format, ...exported }));
+    else if ("text" in exported) out(exported.text);
+    else out(exported.files.map((file) => `${printable(file)}\n`).join(""));
     return EXIT.done;
   },
 };
@@ -98,7 +98,7 @@ async function writeCache(
   context: CommandContext,
   program: CacheProgram,
   { vc, connection }: OpenSession,
-): Promise<readonly string[]> {
+): Promise<Exported> {
   const { env, flags, signal, positionals } = context;
   const named = await ownNames(context, program, vc, positionals[0]);
   const users = program === "govc" ? [...named, ""] : named;
@@ -122,7 +122,7 @@ async function writeCache(
     const write = program === "govc" ? writeGovcSessions : writeTerraformSessions;
     files.push(...(await write(folders, { ...session, user })));
   }
-  return files;
+  return { files };
 }
 
 /**
@@ -153,8 +153,8 @@ async function writeText(
   context: CommandContext,
   format: Exclude<Format, CacheProgram>,
   { vc, connection }: OpenSession,
-): Promise<readonly string[] | undefined> {
-  const { flags, out, signal } = context;
+): Promise<Exported> {
+  const { flags, signal } = context;
   const session = sessionToHand(vc);
   const trust = trustFor(context, format, connection.transport.trust);
   const text =
@@ -162,12 +162,9 @@ async function writeText(
       ? formatHanded(format, session, undefined)
       : FORMATTERS[format]({ ...session, ...trust });
   signal.throwIfAborted();
-  if (flags.out === undefined) {
-    out(text);
-    return undefined;
-  }
+  if (flags.out === undefined) return { text };
   await writeSessionFile(flags.out, text);
-  return [flags.out];
+  return { files: [flags.out] };
 }
 
 const FORMATTERS = {

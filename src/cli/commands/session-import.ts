@@ -50,13 +50,18 @@ export const importSession: Command = {
     const options = { ...connection.transport, signal };
     const { principal, sides } = await withServer(context, connection, async (transport) => {
       // One of two will do: a program may have used the other one too long ago.
-      const vc = await adoptSession(server, identity, { ...options, transport, partly: true });
+      const adopting = adoptSession(server, identity, { ...options, transport, partly: true });
+      const vc = await adopting.catch((error: unknown) => {
+        throw withAdvice(error);
+      });
       try {
         const whose = await principalOf(context, await usersTold(vc, signal));
         const { vapi, vim } = vc.session;
         const ids = { ...(vapi && { vapi: vapi.id }), ...(vim && { vim: vim.id }) };
-        await withStoredSessions(context, (broker) =>
-          storeInPlace(broker, server, ids, { ...options, transport, principal: whose }),
+        await withStoredSessions(
+          context,
+          (broker) => storeInPlace(broker, server, ids, { ...options, transport, principal: whose }),
+          { toStore: true },
         );
         const alive = [...(vapi ? ["vapi"] : []), ...(vim ? ["vim"] : [])];
         return { principal: whose, sides: alive };
@@ -79,6 +84,8 @@ type SideIds = { readonly vapi?: string; readonly vim?: string };
 /**
  * Stores a session in the place of what is stored of its user. What vsso logged in for is ended then: nobody else knows
  * it.
+ *
+ * @throws UsageError where that is in use.
  */
 async function storeInPlace(
   broker: SessionBroker,
@@ -92,7 +99,15 @@ async function storeInPlace(
   const both = SIDES.filter((side) => old[side] !== undefined && ids[side] !== undefined);
   const same = both.filter((side) => old[side] === ids[side]);
   if (same.length === 0) {
-    if (before && !before.imported) await broker.logout(server, options);
+    if (before && !before.imported) {
+      if (before.holders > 0) {
+        throw new UsageError(
+          `the session of ${principal} that is stored is in use, and this one would take its place`,
+          "try again when it is not, or end it first: vsso session logout",
+        );
+      }
+      await broker.logout(server, options);
+    }
     await broker.import(server, ids, options);
     return;
   }
@@ -121,7 +136,9 @@ async function readSession(
     throw new UsageError("--id and --from exclude each other", "give the session ID, or where to read it");
   }
   const format =
-    flags.id !== undefined && flags.format === undefined ? undefined : formatOf(context, FORMATS);
+    flags.id !== undefined && flags.format === undefined
+      ? undefined
+      : formatOf(context, FORMATS, "; or the ID of the session by --id");
   const given = await readGivenSession(context);
   if (given?.kind === "session") return { identity: given, server: word };
   const found = await findSession(context, format ?? "json", word);
@@ -130,6 +147,15 @@ async function readSession(
   const ids = { ...(vapi !== undefined && { vapi }), ...(vim !== undefined && { vim }) };
   const named = word ?? (context.flags.server === undefined ? found.server : undefined);
   return { identity: { kind: "session", ids }, server: named };
+}
+
+/** There is nothing to log in with: what is imported is a session. */
+function withAdvice(error: unknown): unknown {
+  if (!(error instanceof VsphereSsoError) || error.code !== "NOT_AUTHENTICATED") return error;
+  return new VsphereSsoError("NOT_AUTHENTICATED", error.message, {
+    hint: "log in anew with the program that made it, and import that session",
+    cause: error,
+  });
 }
 
 async function findSession(
@@ -149,7 +175,7 @@ async function findSession(
       if (from === undefined) {
         throw new UsageError(
           `there is nothing to read ${format} from`,
-          "give --from FILE, or --from - for stdin",
+          "give --from FILE, or --from - for stdin; or --id ID in place of --format",
         );
       }
       const bytes = await readInput(context, from, "the session");

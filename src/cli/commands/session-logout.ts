@@ -7,7 +7,14 @@ import { printable } from "../output/text.ts";
 import { connectionTo } from "../reach.ts";
 import { withServer, withSession } from "../session.ts";
 import { shortServer } from "../session-environment.ts";
-import { environmentSession, namesWho, readNamedSession, whoLogsIn } from "../session-identity.ts";
+import {
+  environmentSession,
+  namesWho,
+  readGivenSession,
+  whoLogsIn,
+  withheldSessionNote,
+} from "../session-identity.ts";
+import { UsageError } from "../usage.ts";
 
 /** Where vAPI has its sessions, the newer place first. */
 const SESSION_PATHS = ["/api/session", "/rest/com/vmware/cis/session"];
@@ -18,11 +25,22 @@ const SIDES = ["vapi", "vim"] as const;
 export const logout: Command = {
   async run(context) {
     const { flags, positionals, out, signal } = context;
-    if (await endStored(context, positionals[0])) return EXIT.done;
+    const [word] = positionals;
+    const meansStored = namesWho(context) || flags.persist === true;
+    const named =
+      (await readGivenSession(context)) ?? (meansStored ? undefined : environmentSession(context, word));
+    if (named === undefined) {
+      await endStored(
+        context,
+        word,
+        meansStored ? "" : `no session is named${withheldSessionNote(context, word)}, and `,
+      );
+      return EXIT.done;
+    }
     await withSession(
       context,
-      positionals[0],
-      { open: "both", partly: true, identify: readNamedSession },
+      word,
+      { open: "both", partly: true, identify: async () => named },
       async ({ vc, connection }) => {
         const { vapi, vim } = vc.session;
         // Whether the end at one side is that of the other, no source tells: both are told.
@@ -38,29 +56,31 @@ export const logout: Command = {
 };
 
 /**
- * Ends the stored sessions of the server, or of the user who is named, where no other session is meant.
+ * Ends the stored sessions of the server, or of the user who is named.
  *
- * @returns whether there were any.
+ * @param why What there is to say before it where there are none.
+ * @throws UsageError where there are none: no other session is meant.
  */
-async function endStored(context: CommandContext, word: string | undefined): Promise<boolean> {
+async function endStored(context: CommandContext, word: string | undefined, why: string): Promise<void> {
   const { flags, out, spinner } = context;
-  if (flags.id !== undefined) return false;
-  const meansStored = namesWho(context) || flags.persist === true;
-  if (!meansStored && environmentSession(context, word) !== undefined) return false;
   const connection = connectionTo(context, word);
   const { logoutStored } = await import("../stored-sessions.ts");
-  const ended = await withServer(context, connection, (transport) =>
+  const { ended, principal } = await withServer(context, connection, (transport) =>
     spinner.during(`logging out of ${connection.server}`, () =>
       logoutStored(context, connection, transport, whoLogsIn(context, word)),
     ),
   );
-  if (ended.length === 0) return false;
+  const server = shortServer(connection.server);
+  if (ended.length === 0) {
+    throw new UsageError(
+      `${why}no session${principal === undefined ? "" : ` of ${principal}`} at ${server} is stored`,
+      "vsso session list tells what is stored; another session is named by --id ID, or by VSSO_SESSION_ID beside VSSO_SERVER",
+    );
+  }
   const sides = SIDES.filter((side) => ended.some((session) => session[side] !== null));
   const users = ended.map(({ principal }) => principal).sort();
-  if (flags.output === "json")
-    out(formatJson({ server: shortServer(connection.server), ended: sides, users }));
+  if (flags.output === "json") out(formatJson({ server, ended: sides, users }));
   else out(users.map((user) => `logged out of ${sides.join(" and ")} as ${printable(user)}\n`).join(""));
-  return true;
 }
 
 async function endAtVim({ soap }: VCenter, signal: AbortSignal): Promise<void> {

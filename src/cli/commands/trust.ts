@@ -12,7 +12,7 @@ import { knownHostsFile } from "../connection.ts";
 import { EXIT } from "../exit-code.ts";
 import { formatJson } from "../output/json.ts";
 import { printable } from "../output/text.ts";
-import { connectionTo, warnOnce } from "../reach.ts";
+import { connectionTo } from "../reach.ts";
 
 export const command: Command = {
   async run(context) {
@@ -34,7 +34,7 @@ export const command: Command = {
         ...(Object.keys(judged).length > 0 && { trust: judged }),
         ...(totalTimeoutMs !== undefined && { timeoutMs: totalTimeoutMs }),
         signal,
-        onWarning: warnOnce(context),
+        onWarning: context.warn,
       }),
     );
     const verdict = chain.byOptions ?? chain.byDefault;

@@ -38,11 +38,11 @@ export async function endEach(
 ): Promise<EndResult> {
   const ended = new Set<string>();
   const failures: unknown[] = [];
-  const late = (): Error => timedOut(server, "total", timeoutMs);
-  await withTimeout(NEVER, timeoutMs, late, async (signal) => {
+  await within(server, timeoutMs, async (signal) => {
     const end = async (part: SidesRecord): Promise<void> => {
       const failed = await endOne(part, sides, principal, signal);
-      failures.push(...failed);
+      // What the end of its time has cut off tells that.
+      failures.push(...failed.map((failure) => (signal.aborted ? signal.reason : failure)));
       if (failed.length > 0) return;
       for (const side of SIDES) if (part[side]) ended.add(part[side].id);
     };
@@ -58,8 +58,7 @@ export async function isAlive(
   side: SessionSide,
   { server, sides, timeoutMs }: EndOptions,
 ): Promise<boolean> {
-  const late = (): Error => timedOut(server, "total", timeoutMs);
-  return withTimeout(NEVER, timeoutMs, late, async (signal) => {
+  return within(server, timeoutMs, async (signal) => {
     const taken = sides[side].takes(id, signal);
     return taken.then(
       (known) => known !== undefined,
@@ -97,4 +96,7 @@ async function endOne(
   );
 }
 
-const NEVER = new AbortController().signal;
+/** Runs work in the time there is for it. Nothing else stops it: each has a signal of its own. */
+function within<T>(server: string, ms: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  return withTimeout(new AbortController().signal, ms, () => timedOut(server, "total", ms), work);
+}

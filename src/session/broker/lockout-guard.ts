@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { AbortedError, LoginSuspendedError, StoreError, VsphereSsoError } from "../../errors.ts";
-import { sleep } from "../../net/deadline.ts";
+import { monotonicMs, sleep } from "../../net/deadline.ts";
 import { DamagedEntryError } from "../stores/damaged-entry.ts";
 import type { LockOptions } from "../stores/session-store.ts";
 import { abortedBy, waitFor } from "../wait.ts";
@@ -10,6 +10,7 @@ import {
   type AttemptNote,
   type AttemptOutcome,
   current,
+  hasRoom,
   isWorthKeeping,
   type LockoutRecord,
   lifetimeMs,
@@ -51,11 +52,11 @@ export interface Account {
   readonly entry: string;
 }
 
-/** Milliseconds in which a server that works refuses a password. */
-const PROMPT_MS = 1_000;
 /** Milliseconds that one waits for the outcome of others' attempts, and between two looks at it. */
 const WAIT_MS = 90_000;
 const LOOK_MS = 100;
+/** Milliseconds for which a service that did not answer is not asked again. */
+const SILENT_MS = 2_000;
 /** How often it is tried to write an outcome, where the lock is lost meanwhile. */
 const WRITES = 3;
 /** Outcomes of an account that wait to be written. */
@@ -64,9 +65,10 @@ const MAX_UNWRITTEN = 100;
 /**
  * Sees that no account is locked by repetition: counts the refused logins of a principal, over all processes of the
  * store, and from so many on lets none be tried for a while. Attempts under way count as refused until their outcome
- * is known, unless the password was right lately, so that those who come at once are not more either. Those whose outcome nobody learns (no answer came, or
- * the process was killed) count as refused too, unless the password was right lately: a wrong one is not shown again
- * and again, and an outage does not suspend a right one.
+ * is known, so that those who come at once are not more either; where the password was right lately, they give way one
+ * by one (`hasRoom`). Those whose outcome nobody learns (no answer came, or the process was killed) count as refused
+ * too, unless the password was right lately: a wrong one is not shown again and again, and an outage does not suspend a
+ * right one.
  *
  * What it keeps holds no secret, and is not sealed: it counts for all, whatever their keys.
  */
@@ -78,6 +80,8 @@ export class LockoutGuard {
   readonly #proven = new WeakMap<object, number>();
   /** First requests of sources, which all who use one wait for. */
   readonly #proving = new WeakMap<object, Promise<unknown>>();
+  /** What requests of sources threw that were not answered, until when nobody makes another. */
+  readonly #silent = new WeakMap<object, { readonly error: unknown; readonly untilMs: number }>();
   /** Refusals that were counted: a source throws them again without asking anybody. */
   readonly #counted = new WeakSet<object>();
   /** Outcomes that the store did not take, by key: they count here until it does. */
@@ -105,7 +109,9 @@ export class LockoutGuard {
 
   /**
    * Has a source of tokens asked for one, which may show a password to the Security Token Service: only one at a time
-   * asks, and what it throws is for all who wait; once there is a token, nobody waits until half of its time is over.
+   * asks, and what it throws is for all who wait, and where no answer came, for those who come within two seconds as
+   * well: work at many nodes, some at a time, shows the password once. Once there is a token, nobody waits until half
+   * of its time is over.
    *
    * @throws as `begin`; what the source throws.
    */
@@ -128,6 +134,8 @@ export class LockoutGuard {
       if (failure && !(failure.error instanceof AbortedError)) throw failure.error;
     }
     if (isProven()) return this.#askProven(source, account, ask);
+    const silent = this.#silent.get(source);
+    if (silent && monotonicMs() < silent.untilMs) throw silent.error;
     const proof = this.#prove(source, account, ask, signal);
     this.#proving.set(source, proof);
     try {
@@ -140,6 +148,7 @@ export class LockoutGuard {
   /** To be told that a source may ask for another token: the one it had was refused, or is to be forgotten. */
   distrust(source: object): void {
     this.#proven.delete(source);
+    this.#silent.delete(source);
   }
 
   /** Has a token that is there already; where it was asked for nevertheless, and refused, that counts as well. */
@@ -148,7 +157,7 @@ export class LockoutGuard {
       return await ask();
     } catch (error) {
       this.distrust(source);
-      await this.#settle(account, newId(), await this.#outcomeOfSource(error));
+      await this.#settleFailed(source, account, newId(), error);
       throw error;
     }
   }
@@ -168,9 +177,17 @@ export class LockoutGuard {
       await this.#settle(account, id, "accepted");
       return shown;
     } catch (error) {
-      await this.#settle(account, id, await this.#outcomeOfSource(error));
+      await this.#settleFailed(source, account, id, error);
       throw error;
     }
+  }
+
+  async #settleFailed(source: object, account: Account, id: string, error: unknown): Promise<void> {
+    const outcome = await this.#outcomeOfSource(error);
+    await this.#settle(account, id, outcome);
+    // Who has given up tells nothing of the service.
+    if (outcome !== "unanswered" || error instanceof AbortedError) return;
+    this.#silent.set(source, { error, untilMs: monotonicMs() + SILENT_MS });
   }
 
   /** What a request of a source threw counts once, however many waited for it. */
@@ -202,13 +219,7 @@ export class LockoutGuard {
       // Who began another attempt for the same entry has its lock no more: it was killed.
       const ended = withUnanswered(before, (each) => each.entry === entry, now, limits);
       const known = suspendIfTooMany(ended, now, limits);
-      // A password that was right lately is likely to be right still: a hanging node is not to hold up the others for
-      // long. One that was changed meanwhile is refused at once, before all have shown it.
-      const isNew = ({ until }: { readonly until: number }): boolean =>
-        now - (until - ATTEMPT_MS) < PROMPT_MS;
-      const doubtful = known.acceptedAt > 0 ? known.pending.filter(isNew) : known.pending;
-      const count = known.refusals.length + doubtful.length;
-      if (known.suspendedUntil > 0 || count >= limits.refusals) return known;
+      if (known.suspendedUntil > 0 || !hasRoom(known, now, limits)) return known;
       return { ...known, pending: [...known.pending, { id, entry, until: now + ATTEMPT_MS }] };
     });
     if (record.suspendedUntil > 0) throw suspended(account, record.suspendedUntil);

@@ -45,6 +45,8 @@ export const ATTEMPT_MS = 120_000;
 const TRUST_MS = 24 * 3_600_000;
 /** Milliseconds that the clocks of machines may differ; what is further in the future was a wrong clock's. */
 const SKEW_MS = 300_000;
+/** Milliseconds in which a server that works refuses a password. */
+const PROMPT_MS = 1_000;
 const MAX_LISTED = 10_000;
 
 export const NO_LOCKOUT: LockoutRecord = {
@@ -62,7 +64,7 @@ export function current(record: LockoutRecord, now: number, limits: RecordLimits
   const isSuspended = now < suspendedUntil && isPast(suspendedAt);
   const cleared: LockoutRecord = {
     refusals: record.refusals.filter(({ at }) => now - limits.windowMs < at && isPast(at)),
-    pending: record.pending.filter(({ until }) => isPast(until - ATTEMPT_MS)),
+    pending: record.pending.filter((each) => isPast(beganAt(each))),
     acceptedAt: now - TRUST_MS < acceptedAt && isPast(acceptedAt) ? acceptedAt : 0,
     suspendedAt: isSuspended ? suspendedAt : 0,
     suspendedUntil: isSuspended ? suspendedUntil : 0,
@@ -79,7 +81,7 @@ export function withUnanswered(
 ): LockoutRecord {
   return record.pending
     .filter(isOver)
-    .map(({ id, until }): AttemptNote => ({ id, outcome: "unanswered", at: until - ATTEMPT_MS }))
+    .map((each): AttemptNote => ({ id: each.id, outcome: "unanswered", at: beganAt(each) }))
     .reduce((known, note) => withNote(known, note, now, limits), record);
 }
 
@@ -94,7 +96,14 @@ export function withNote(
   const others = record.refusals.filter((each) => each.id !== id);
   switch (outcome) {
     case "accepted":
-      return { ...next, refusals: [], acceptedAt: at, suspendedAt: 0, suspendedUntil: 0 };
+      return {
+        refusals: [],
+        // Those that began before are in no doubt any more. By clocks that differ, some stay in it that need not.
+        pending: next.pending.filter((each) => beganAt(each) > at),
+        acceptedAt: at,
+        suspendedAt: 0,
+        suspendedUntil: 0,
+      };
     case "locked":
       return { ...suspend(next, now, limits), acceptedAt: 0 };
     case "refused":
@@ -108,8 +117,30 @@ export function withNote(
   }
 }
 
+/**
+ * Whether another attempt may begin: those under way count as refused, so that no more are than the limit.
+ *
+ * Where the password was right lately it is likely to be right still, and nodes that hang are not to hold up the others
+ * for long. There one more may begin whenever the latest has been under way for longer than a refusal takes. The first
+ * that is accepted proves the password right, and those before it count no more; the first that is refused ends this.
+ * So a server that refuses slowly is shown a wrong password once more for each second that it takes, and not as often
+ * again.
+ */
+export function hasRoom(
+  { refusals, pending, acceptedAt }: LockoutRecord,
+  now: number,
+  limits: RecordLimits,
+): boolean {
+  if (refusals.length + pending.length < limits.refusals) return true;
+  return acceptedAt > 0 && pending.every((each) => now - beganAt(each) > PROMPT_MS);
+}
+
 export function suspendIfTooMany(record: LockoutRecord, now: number, limits: RecordLimits): LockoutRecord {
   return record.refusals.length < limits.refusals ? record : suspend(record, now, limits);
+}
+
+function beganAt({ until }: PendingAttempt): number {
+  return until - ATTEMPT_MS;
 }
 
 function suspend(record: LockoutRecord, now: number, { pauseMs }: RecordLimits): LockoutRecord {

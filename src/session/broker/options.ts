@@ -9,8 +9,8 @@ export interface SessionBrokerOptions {
   /** Where sessions are kept, and who shares them. Default a `MemoryStore`: this object alone. */
   readonly store?: SessionStore | undefined;
   /**
-   * Encrypts the sessions that are stored (AES-256-GCM): a text, which scrypt makes a key of, or at least 32 random bytes. All who
-   * share the store give the same. Default: entries are stored as they are.
+   * Encrypts the sessions that are stored (AES-256-GCM): a text, which scrypt makes a key of, or at least 32 random
+   * bytes. All who share the store give the same. Default: entries are stored as they are.
    */
   readonly encryptionKey?: string | Uint8Array | undefined;
   /**
@@ -24,7 +24,10 @@ export interface SessionBrokerOptions {
   readonly limitWaitSeconds?: number | undefined;
   /** When logins by password are not tried for a while, for they could lock the account; `false` always tries. */
   readonly lockout?: false | LockoutOptions | undefined;
-  /** Keeps sessions from idling out while they are held, by a call now and then. Default true. */
+  /**
+   * Keeps sessions from idling out while they are held, by a call now and then, from when they are handed out. Here
+   * `idleSeconds` is `Infinity` unless given: a hold ends by its release, however long nothing is called. Default true.
+   */
   readonly keepAlive?: boolean | KeepAliveOptions | undefined;
   /** Takes what went wrong and hindered nobody, as one sentence without secrets. Default: it is not told. */
   readonly onWarning?: ((message: string) => void) | undefined;
@@ -71,7 +74,7 @@ export function checkBrokerOptions(options: SessionBrokerOptions): CheckedOption
     endsWithLast: logout === "last-holder",
     maxAgeMs: 1000 * seconds("maxAgeSeconds", options.maxAgeSeconds ?? Number.POSITIVE_INFINITY, 1),
     limitWaitMs: 1000 * seconds("limitWaitSeconds", options.limitWaitSeconds ?? 30, 0, MAX_SECONDS),
-    keepAlive: keepAlive === true ? {} : keepAlive || undefined,
+    keepAlive: keepAlive ? keptAlive(keepAlive === true ? {} : keepAlive) : undefined,
     lockout:
       lockout === false
         ? undefined
@@ -81,6 +84,10 @@ export function checkBrokerOptions(options: SessionBrokerOptions): CheckedOption
             pauseSeconds: seconds("lockout.pauseSeconds", pauseSeconds, 1, MAX_SECONDS),
           },
   };
+}
+
+function keptAlive({ idleSeconds = Number.POSITIVE_INFINITY, ...rest }: KeepAliveOptions): KeepAliveOptions {
+  return { ...rest, idleSeconds };
 }
 
 const MAX_REFUSALS = 100;

@@ -1,5 +1,4 @@
 import { SIDES } from "../bridge-held.ts";
-import { CLOSE_TIMEOUT_MS } from "../connect-options.ts";
 import type { SessionSide } from "../session-event.ts";
 import { type EndOptions, type EndResult, endEach, isAlive } from "./end-sessions.ts";
 import { type EntryContext, type EntryName, type EntryUser, HOLD_MS } from "./entry-context.ts";
@@ -145,7 +144,8 @@ export class Retiring {
 
   #endOptions(user: EntryUser): EndOptions {
     const { server, principal } = this.#name;
-    return { server, principal, sides: user.bridge.spare(), timeoutMs: CLOSE_TIMEOUT_MS };
+    const { bridge } = user;
+    return { server, principal, sides: bridge.spare(), timeoutMs: bridge.closeTimeoutMs };
   }
 
   #othersOf(record: SessionRecord): SessionRecord["holders"] {

@@ -1,5 +1,5 @@
 import { SessionLimitError } from "../../errors.ts";
-import { sleep } from "../../net/deadline.ts";
+import { monotonicMs, sleep } from "../../net/deadline.ts";
 import type { SessionSide } from "../session-event.ts";
 import { abortedBy } from "../wait.ts";
 import type { EntryName } from "./entry-context.ts";
@@ -57,5 +57,3 @@ export class RoomWait {
     });
   }
 }
-
-const monotonicMs = (): number => process.uptime() * 1000;

@@ -17,6 +17,8 @@ const MAX_SEALED = 2 * MAX_ENTRY;
 /** Keys that were derived, by salt: as many as there are likely to be writers. */
 const MAX_KEYS = 64;
 
+const GIVE_KEY = "give the key it was encrypted with (encryptionKey; VSSO_STORE_KEY for the command)";
+
 /** Makes entries unreadable to whoever has the store alone, and shows when they were changed or moved. */
 export interface Seal {
   seal(key: string, text: string): Promise<string>;
@@ -33,7 +35,7 @@ export const noSeal: Seal = {
   open: async (_key, text) => {
     if (!isSealed(text)) return text;
     throw new StoreError("STORE_UNREADABLE", "An entry of the session store is encrypted", {
-      hint: "give the key it was encrypted with (encryptionKey; VSSO_STORE_KEY for the command)",
+      hint: GIVE_KEY,
     });
   },
 };
@@ -114,7 +116,7 @@ class AesSeal implements Seal {
       return opened.toString("utf8");
     } catch (cause) {
       const what = "was encrypted with another key, or changed since";
-      throw unreadable(what, "give the key it was encrypted with, or remove the entry", cause);
+      throw unreadable(what, `${GIVE_KEY}, or remove the entry`, cause);
     }
   }
 

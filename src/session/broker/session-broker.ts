@@ -94,7 +94,12 @@ export class SessionBroker implements AsyncDisposable {
     }
   }
 
-  /** Does work with a hold that is released afterwards. @throws as `acquire`, and what the work throws. */
+  /**
+   * Does work with a hold that is released afterwards.
+   *
+   * @throws as `acquire`; what the work throws, and then what the release throws is a warning; where the work was done,
+   *   what the release throws, as `SessionLease.release`.
+   */
   async use<T>(server: string, options: BrokerConnectOptions, work: (vc: VCenter) => Promise<T>): Promise<T> {
     const lease = await this.acquire(server, options);
     let result: T;
@@ -109,7 +114,11 @@ export class SessionBroker implements AsyncDisposable {
     return result;
   }
 
-  /** What the store has, of all servers and principals; entries that cannot be read are warned of. */
+  /**
+   * What the store has, of all servers and principals; entries that cannot be read are warned of.
+   *
+   * @throws StoreError where the store does not tell what it has.
+   */
   async list(): Promise<readonly StoredSession[]> {
     const { found } = await this.#stored.all();
     return found
@@ -117,7 +126,11 @@ export class SessionBroker implements AsyncDisposable {
       .sort((a, b) => compare(a.server, b.server) || compare(a.principal, b.principal));
   }
 
-  /** What the store has of a server, of one principal or of all. */
+  /**
+   * What the store has of a server, of one principal or of all; entries that cannot be read are warned of.
+   *
+   * @throws InvalidArgumentError for what names no server; as `list`.
+   */
   async find(server: string, principal?: string): Promise<readonly StoredSession[]> {
     const wanted = hostOf(server);
     return (await this.list()).filter((each) => each.server === wanted && isOf(each, principal));
@@ -129,7 +142,9 @@ export class SessionBroker implements AsyncDisposable {
    *
    * @param options a `credential` is that of later logins, by which a store that is not shared tells callers apart;
    *   `principal` is the name to keep them by, by default the user the server tells.
-   * @throws VapiError or VimFaultError `NOT_AUTHENTICATED` for a session that the server does not know; StoreError.
+   * @throws VapiError or VimFaultError `NOT_AUTHENTICATED` for a session that the server does not know;
+   *   InvalidArgumentError for sessions or options that cannot be used, also where neither the server nor `principal`
+   *   tells whose they are; StoreError; AbortedError; every error of the transport.
    */
   async import(
     server: string,
@@ -217,6 +232,8 @@ export class SessionBroker implements AsyncDisposable {
         await lease.release();
         this.#requireOpen();
       }
+      // Who has it may make no call for long.
+      pool.used();
       return lease;
     } catch (error) {
       this.#forget(entry);

@@ -65,7 +65,7 @@ export class StoredEntries {
         if (record) found.push({ key, record });
       } catch (error) {
         if (!(error instanceof StoreError)) throw error;
-        this.#warn(error.message);
+        this.#warn(error.hint === undefined ? error.message : `${error.message}: ${error.hint}`);
         unreadable.push({ key, error });
       }
     }

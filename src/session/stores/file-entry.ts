@@ -1,6 +1,7 @@
 import { InvalidArgumentError, StoreError } from "../../errors.ts";
 import { DamagedEntryError } from "./damaged-entry.ts";
 import { readPrivateFile } from "./private-file.ts";
+import { checkTtl } from "./store-arguments.ts";
 
 /** Bytes of a file. */
 const MAX_BYTES = 2 ** 20;
@@ -14,7 +15,7 @@ export interface FileEntry {
 
 /** @throws InvalidArgumentError for a value that is too large, or a time that is not above 0. */
 export function formatEntry(value: string, ttlMs?: number): string {
-  if (ttlMs !== undefined && !(ttlMs > 0)) throw new InvalidArgumentError("ttlMs must be a number above 0");
+  checkTtl(ttlMs);
   const until = ttlMs === undefined ? null : Date.now() + ttlMs;
   const text = `${JSON.stringify({ version: VERSION, expires: until, value })}\n`;
   if (Buffer.byteLength(text) > MAX_BYTES) {

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { StoreError } from "../../errors.ts";
+import { monotonicMs } from "../../net/deadline.ts";
 import { formatEntry } from "./file-entry.ts";
 import { type LockTicket, readLockRecord } from "./lock-record.ts";
 import { cannot, createPrivateFile, errorCode, removeFile, replaceFile, syncFolder } from "./private-file.ts";
@@ -16,7 +17,7 @@ export class FileLock implements StoreLock {
   readonly #onRelease: () => void;
   readonly #lost = new AbortController();
   readonly #timer: NodeJS.Timeout;
-  #lastBeat = process.uptime();
+  #lastBeatMs = monotonicMs();
   #tail: Promise<unknown> = Promise.resolve();
   #beating: Promise<void> | undefined;
   #released: Promise<void> | undefined;
@@ -110,7 +111,7 @@ export class FileLock implements StoreLock {
     try {
       if (this.#released !== undefined || this.#lost.signal.aborted) return;
       await this.#ticket.beat();
-      this.#lastBeat = process.uptime();
+      this.#lastBeatMs = monotonicMs();
       if ((await readLockRecord(this.#lockPath))?.id !== this.#ticket.id) this.#lose();
     } catch {
       // The next one may do better; a write tells.
@@ -121,9 +122,9 @@ export class FileLock implements StoreLock {
 
   async #verify(): Promise<void> {
     this.#throwIfOver();
-    if ((process.uptime() - this.#lastBeat) * 1000 > this.#beatMs) {
+    if (monotonicMs() - this.#lastBeatMs > this.#beatMs) {
       await this.#ticket.beat();
-      this.#lastBeat = process.uptime();
+      this.#lastBeatMs = monotonicMs();
     }
     if ((await readLockRecord(this.#lockPath))?.id !== this.#ticket.id) throw this.#lose();
   }

@@ -1,18 +1,18 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { InvalidArgumentError, StoreError } from "../../errors.ts";
+import { StoreError } from "../../errors.ts";
+import { monotonicMs } from "../../net/deadline.ts";
+import { abortedBy } from "../wait.ts";
 import { FileLock } from "./file-lock.ts";
 import { type LockRecord, LockTicket, readLockRecord } from "./lock-record.ts";
 import { LockTakeover, type LockTiming } from "./lock-takeover.ts";
 import { cannot, removeFile } from "./private-file.ts";
 import { livenessOf, ownIdentity, type ProcessIdentity } from "./process-identity.ts";
-import { aborted, pause, Turns } from "./redis-turns.ts";
 import type { LockOptions } from "./session-store.ts";
+import { checkWait } from "./store-arguments.ts";
+import { pause, Turns } from "./turns.ts";
 
 const TIMING: LockTiming = { beatMs: 5_000, staleMs: 30_000 };
-const DEFAULT_WAIT_MS = 60_000;
-/** Timers take no more. */
-const MAX_WAIT_MS = 2 ** 31 - 1;
 const [MIN_PAUSE_MS, MAX_PAUSE_MS] = [5, 100];
 
 /** One who wants a lock. */
@@ -52,13 +52,13 @@ export class FileLocks {
    * @throws InvalidArgumentError for a `waitMs` that is no number of at least 0.
    */
   async lock(key: string, options: LockOptions = {}, prepare?: () => Promise<void>): Promise<FileLock> {
-    const { signal, waitMs = DEFAULT_WAIT_MS } = options;
-    if (!(waitMs >= 0)) throw new InvalidArgumentError("waitMs must be a number of at least 0");
+    const { signal } = options;
+    const waitMs = checkWait(options);
     const endsAtMs = monotonicMs() + waitMs;
     this.#throwIfEnded(signal);
     // Before anything else is waited for, so that the turns are in the order of the calls.
     const late = () => busyHere(waitMs);
-    const endTurn = await this.#turns.take(key, Math.min(waitMs, MAX_WAIT_MS), signal, late);
+    const endTurn = await this.#turns.take(key, waitMs, signal, late);
     const request = this.#lockInTurn({ key, waitMs, endsAtMs, signal }, endTurn, prepare);
     this.#requests.add(request);
     try {
@@ -153,7 +153,7 @@ export class FileLocks {
 
   #throwIfEnded(signal: AbortSignal | undefined): void {
     if (this.#closed !== undefined) throw this.#closed;
-    if (signal?.aborted) throw aborted(signal);
+    if (signal?.aborted) throw abortedBy(signal);
   }
 }
 
@@ -192,8 +192,4 @@ function busy(
 
 function describe(owner: ProcessIdentity | undefined): string {
   return owner === undefined ? "an unknown process" : `process ${owner.pid} on ${owner.host}`;
-}
-
-function monotonicMs(): number {
-  return process.uptime() * 1000;
 }

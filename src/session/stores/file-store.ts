@@ -1,5 +1,5 @@
 import { readdir } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { basename, join, resolve } from "node:path";
 import { InvalidArgumentError, StoreError } from "../../errors.ts";
 import { readEntry } from "./file-entry.ts";
 import { closed, FileLocks } from "./file-locks.ts";
@@ -7,6 +7,7 @@ import { cannot, errorCode } from "./private-file.ts";
 import { checkPrivateFolder, makePrivateFolder } from "./private-folder.ts";
 import type { LockOptions, SessionStore, StoreLock } from "./session-store.ts";
 import { stateFolder } from "./state-folder.ts";
+import { checkKey, isKey } from "./store-arguments.ts";
 import { sweep } from "./sweep.ts";
 
 export interface FileStoreOptions {
@@ -56,8 +57,8 @@ export class FileStore implements SessionStore {
     if (!(await checkPrivateFolder(this.folder))) return [];
     const keys: string[] = [];
     for (const name of await this.#names()) {
-      const key = /^([0-9a-f]{1,64})\.json$/.exec(name)?.[1];
-      if (key !== undefined && (await this.#isThere(key))) keys.push(key);
+      const key = basename(name, ".json");
+      if (key !== name && isKey(key) && (await this.#isThere(key))) keys.push(key);
     }
     return keys;
   }
@@ -84,9 +85,7 @@ export class FileStore implements SessionStore {
 
   #check(key?: string): void {
     if (this.#closed !== undefined) throw closed(this.folder);
-    if (key !== undefined && !/^[0-9a-f]{1,64}$/.test(key)) {
-      throw new InvalidArgumentError("The key of an entry must be 1 to 64 lower-case hexadecimal digits");
-    }
+    if (key !== undefined) checkKey(key);
   }
 
   #path(key: string): string {

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { monotonicMs } from "../../net/deadline.ts";
 import { type LockRecord, type LockTicket, readLockRecord } from "./lock-record.ts";
 import { removeFile } from "./private-file.ts";
 import { livenessOf, type ProcessIdentity } from "./process-identity.ts";
@@ -82,7 +83,7 @@ export class LockTakeover {
   async #isDead({ id, owner, writtenNs }: LockRecord): Promise<boolean> {
     const liveness = owner ? await livenessOf(owner, this.#self) : "unknown";
     if (liveness !== "unknown") return liveness === "dead";
-    const atMs = process.uptime() * 1000;
+    const atMs = monotonicMs();
     const before = this.#seen.get(id);
     const still = before?.writtenNs === writtenNs ? before : undefined;
     const watchedMs = still ? still.watchedMs + Math.min(atMs - still.atMs, MAX_LOOK_MS) : 0;

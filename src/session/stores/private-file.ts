@@ -19,7 +19,8 @@ const HINTS: Readonly<Record<string, string>> = {
   EROFS: "The file system is read-only: keep the sessions in another folder.",
   ENOTDIR: "A file is in the place of a folder: move it away, or keep the sessions in another folder.",
   EEXIST: "A file is in the place of a folder: move it away, or keep the sessions in another folder.",
-  ENOENT: "The folder was removed while it was used; try again.",
+  ENOENT:
+    "The folder was removed while it was used, or none can be made there: try again, or keep the sessions in another folder (by default XDG_STATE_HOME says where).",
   EMFILE: "Too many files are open: raise the limit, or do less at once.",
   ENFILE: "Too many files are open: raise the limit, or do less at once.",
   ENAMETOOLONG: "Keep the sessions in a folder with a shorter path.",

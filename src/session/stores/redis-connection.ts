@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto";
 import type { ConnectionOptions } from "node:tls";
 import type { StoreError } from "../../errors.ts";
+import { monotonicMs } from "../../net/deadline.ts";
 import type { RedisAddress } from "./redis-address.ts";
 import { isConnectionLost, replyCode, toStoreError, unavailable } from "./redis-errors.ts";
-import { pause } from "./redis-turns.ts";
+import { pause } from "./turns.ts";
 
 /** What the store needs of a client that the program made; one of `createClient` of `@redis/client` has it. */
 export interface RedisCommands {
@@ -32,7 +33,6 @@ export interface RedisRoute {
 }
 
 const RETRY_MS = 50;
-const now = (): number => process.uptime() * 1000;
 
 /** Sends commands, each in bounded time, and again when the connection was lost: all that are sent may come twice. */
 export class RedisConnection {
@@ -96,18 +96,18 @@ export class RedisConnection {
   /** A server that was there before is given the time of one call to come back, as for a restart. */
   async #attempt<T>(work: () => Promise<T>): Promise<T> {
     await this.#route.load();
-    const until = now() + this.#timeoutMs;
+    const until = monotonicMs() + this.#timeoutMs;
     for (;;) {
       if (this.#closed) throw closed(this.server);
       try {
-        const answer = await this.#limited(work, until - now());
+        const answer = await this.#limited(work, until - monotonicMs());
         this.#reached = true;
         return answer;
       } catch (error) {
         if (this.#closed) throw closed(this.server);
         // The name may lead to another server by now, as after a failover.
         if (replyCode(error) === "READONLY") this.#route.drop();
-        const again = this.#reached && isConnectionLost(error) && now() + RETRY_MS < until;
+        const again = this.#reached && isConnectionLost(error) && monotonicMs() + RETRY_MS < until;
         if (!again) throw toStoreError(error, this.server);
         await pause(RETRY_MS * (0.5 + Math.random()), undefined);
       }

@@ -1,7 +1,9 @@
 import { InvalidArgumentError, StoreError } from "../../errors.ts";
+import { monotonicMs } from "../../net/deadline.ts";
 import type { RedisConnection } from "./redis-connection.ts";
 import { EXTEND, RELEASE, REMOVE, WRITE } from "./redis-scripts.ts";
 import type { StoreLock } from "./session-store.ts";
+import { checkTtl } from "./store-arguments.ts";
 
 /** The names that an entry has at the server. They share a hash tag, and so a slot of a cluster. */
 export interface RedisEntry {
@@ -19,7 +21,7 @@ export interface Acquired {
   readonly nonce: string;
   /** Milliseconds for which it was acquired. */
   readonly ttlMs: number;
-  /** `process.uptime()` when it was asked for, in milliseconds: from then on it can have run. */
+  /** `monotonicMs()` when it was asked for: from then on it can have run. */
   readonly askedAt: number;
 }
 
@@ -50,9 +52,7 @@ export class RedisLock implements StoreLock {
   }
 
   async write(value: string, ttlMs?: number): Promise<void> {
-    if (ttlMs !== undefined && !(ttlMs > 0)) {
-      throw new InvalidArgumentError("ttlMs must be a number of milliseconds above 0");
-    }
+    checkTtl(ttlMs);
     if (Buffer.byteLength(value) > MAX_VALUE_BYTES) {
       throw new InvalidArgumentError(`A stored value may have at most ${MAX_VALUE_BYTES} bytes`);
     }
@@ -98,13 +98,13 @@ export class RedisLock implements StoreLock {
   #holdFrom(askedAt: number): void {
     clearTimeout(this.#expiry);
     const { ttlMs } = this.#acquired;
-    const leftMs = askedAt + ttlMs - process.uptime() * 1000;
+    const leftMs = askedAt + ttlMs - monotonicMs();
     this.#expiry = setTimeout(() => this.#lose(), Math.max(leftMs, 0)).unref();
     this.#extension = setTimeout(() => void this.#extend(), ttlMs / 3).unref();
   }
 
   async #extend(): Promise<void> {
-    const askedAt = process.uptime() * 1000;
+    const askedAt = monotonicMs();
     const { ttlMs } = this.#acquired;
     const ours = await this.#connection
       .run(EXTEND, [this.#entry.lock], [this.#token, String(ttlMs)])

@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
 import type { ConnectionOptions } from "node:tls";
 import { InvalidArgumentError, StoreError } from "../../errors.ts";
-import { checkDelay } from "../../net/deadline.ts";
-import { waitFor } from "../wait.ts";
+import { checkDelay, monotonicMs } from "../../net/deadline.ts";
+import { abortedBy, waitFor } from "../wait.ts";
 import { parseRedisUrl } from "./redis-address.ts";
 import {
   closed,
@@ -15,8 +15,9 @@ import {
 } from "./redis-connection.ts";
 import { MAX_VALUE_BYTES, type RedisEntry, RedisLock } from "./redis-lock.ts";
 import { ACQUIRE, READ, RELEASE } from "./redis-scripts.ts";
-import { aborted, pause, Turns } from "./redis-turns.ts";
 import type { LockOptions, SessionStore, StoreLock } from "./session-store.ts";
+import { checkKey, checkWait, isKey } from "./store-arguments.ts";
+import { pause, Turns } from "./turns.ts";
 
 export interface RedisStoreOptions {
   /**
@@ -51,14 +52,11 @@ interface Answer {
   readonly restMs: number;
 }
 
-const KEY = /^[0-9a-f]{1,64}$/;
 /** How long a fencing counter is kept after the last use; a new one goes on from the number in the entry. */
 const FENCE_TTL_MS = 86_400_000;
 const FIRST_POLL_MS = 10;
 const LAST_POLL_MS = 250;
-const MAX_WAIT_MS = 2 ** 31 - 1;
 const MIN_LOCK_TTL_MS = 100;
-const now = (): number => process.uptime() * 1000;
 
 /**
  * Keeps entries at a Redis or Valkey server of version 5 or later, for processes on many machines.
@@ -114,7 +112,7 @@ export class RedisStore implements SessionStore {
         const [next, names] = Array.isArray(reply) ? reply : [];
         for (const name of Array.isArray(names) ? names : []) {
           const key = String(name).slice(this.#prefix.length + 1, -1);
-          if (KEY.test(key)) found.add(key);
+          if (isKey(key)) found.add(key);
         }
         cursor = String(next ?? "0");
       } while (cursor !== "0");
@@ -123,13 +121,12 @@ export class RedisStore implements SessionStore {
   }
 
   async lock(key: string, options: LockOptions = {}): Promise<StoreLock> {
-    const { signal, waitMs = 60_000 } = options;
+    const { signal } = options;
     const entry = this.#entry(key);
-    if (!(waitMs >= 0)) throw new InvalidArgumentError("waitMs must be a number of milliseconds");
-    const until = now() + Math.min(waitMs, MAX_WAIT_MS);
+    const waitMs = checkWait(options);
+    const until = monotonicMs() + waitMs;
     if (this.#closing !== undefined) throw closed(this.#connection.server);
-    if (signal?.aborted) throw aborted(signal);
-    const turn = await this.#turns.take(key, until - now(), signal, () => this.#busy(waitMs));
+    const turn = await this.#turns.take(key, waitMs, signal, () => this.#busy(waitMs));
     try {
       return await this.#acquire(entry, until, signal, turn, () => this.#busy(waitMs));
     } catch (error) {
@@ -159,7 +156,7 @@ export class RedisStore implements SessionStore {
   ): Promise<StoreLock> {
     const nonce = randomBytes(16).toString("hex");
     for (let pollMs = FIRST_POLL_MS; ; pollMs = Math.min(pollMs * 1.5, LAST_POLL_MS)) {
-      const askedAt = now();
+      const askedAt = monotonicMs();
       const asked = this.#ask(entry, nonce);
       const { fence, restMs } = await waitFor(asked, [signal]).catch((error: unknown) => {
         if (signal?.aborted) void this.#giveBack(entry, nonce, asked);
@@ -178,12 +175,12 @@ export class RedisStore implements SessionStore {
         this.#held.add(lock);
         return lock;
       }
-      const leftMs = until - now();
+      const leftMs = until - monotonicMs();
       if (leftMs <= 0) throw busy();
       // Somewhat at random: those who wait should not all ask at once.
       const wait = pollMs * (0.5 + Math.random());
       await pause(Math.min(wait, leftMs, restMs >= 0 ? restMs + 1 : wait), signal);
-      if (signal?.aborted) throw aborted(signal);
+      if (signal?.aborted) throw abortedBy(signal);
     }
   }
 
@@ -204,9 +201,7 @@ export class RedisStore implements SessionStore {
   }
 
   #entry(key: string): RedisEntry {
-    if (!KEY.test(key))
-      throw new InvalidArgumentError("A key of a store has 1 to 64 lower-case hexadecimal digits");
-    const value = `${this.#prefix}{${key}}`;
+    const value = `${this.#prefix}{${checkKey(key)}}`;
     return { value, lock: `${value}:lock`, fence: `${value}:fence` };
   }
 

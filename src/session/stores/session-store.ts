@@ -6,7 +6,8 @@ export interface StoreLock {
    * Replaces the entry, all at once, and only while the lock is held.
    *
    * @param ttlMs milliseconds after which the store may forget it; without, it is kept.
-   * @throws StoreError `STORE_LOCK_LOST` when the lock was lost, and nothing was written; `STORE_UNAVAILABLE`.
+   * @throws StoreError `STORE_LOCK_LOST` when the lock was lost, and nothing was written; `STORE_UNAVAILABLE`;
+   *   InvalidArgumentError for a `ttlMs` that is no number above 0.
    */
   write(value: string, ttlMs?: number): Promise<void>;
   /** Removes the entry. @throws as `write`. */
@@ -17,7 +18,7 @@ export interface StoreLock {
 
 export interface LockOptions {
   readonly signal?: AbortSignal | undefined;
-  /** Milliseconds to wait for whoever has it. Default 60,000. */
+  /** Milliseconds to wait for whoever has it; `Infinity` waits as long as it takes. Default 60,000. */
   readonly waitMs?: number | undefined;
 }
 
@@ -28,7 +29,7 @@ export interface LockOptions {
 export interface SessionStore {
   /** Whether other processes see what is kept, and so may be given a session for which this one logged in. */
   readonly shared: boolean;
-  /** @throws StoreError `STORE_UNAVAILABLE`. */
+  /** @throws StoreError `STORE_UNAVAILABLE`; InvalidArgumentError for what is no key. */
   read(key: string): Promise<string | undefined>;
   /** Keys of all entries, in no order. @throws StoreError `STORE_UNAVAILABLE`. */
   keys(): Promise<readonly string[]>;
@@ -36,7 +37,8 @@ export interface SessionStore {
    * Waits until nobody else holds the lock of the key; fair within a process. A lock whose holder has died is taken
    * over.
    *
-   * @throws StoreError `STORE_BUSY` when it takes longer than `waitMs`, `STORE_UNAVAILABLE`; AbortedError.
+   * @throws StoreError `STORE_BUSY` when it takes longer than `waitMs`, `STORE_UNAVAILABLE`; AbortedError;
+   *   InvalidArgumentError for what is no key, or a `waitMs` that is no number of at least 0.
    */
   lock(key: string, options?: LockOptions): Promise<StoreLock>;
   /** Where the entry of a key is, for people to find it: a file. */

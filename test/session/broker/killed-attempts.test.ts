@@ -109,13 +109,11 @@ describe("attempts that got no answer", () => {
   });
 });
 
-test("attempts under way hold up nobody where the password was accepted lately", async () => {
+test("attempts that hang keep nobody out where the password was accepted lately", async () => {
   const one = guard();
   await settle(one, undefined);
-  const entries = times(2 * LIMITS.refusals, (index) => `hangs-${index}`);
-  const attempts = [];
-  for (const entry of entries) attempts.push(await one.begin(account(entry), never));
-  expect(attempts).toHaveLength(entries.length);
+  for (const entry of ["a", "b", "c"]) await one.begin(account(entry), never);
+  await (await one.begin(account("d"), never)).settle(undefined);
 });
 
 test("attempts under way for other entries of the account count", async () => {

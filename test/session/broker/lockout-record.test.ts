@@ -3,6 +3,7 @@ import {
   ATTEMPT_MS,
   type AttemptOutcome,
   current,
+  hasRoom,
   type LockoutRecord,
   NO_LOCKOUT,
   readLockout,
@@ -21,6 +22,72 @@ function recordOf(outcomes: readonly AttemptOutcome[], at = NOW): LockoutRecord 
     NO_LOCKOUT,
   );
 }
+
+/** With attempts that began then, before now. */
+function underWay(agesMs: readonly number[], record = NO_LOCKOUT): LockoutRecord {
+  const pending = agesMs.map((age, index) => ({
+    id: `pending-${index}`,
+    entry: `entry-${index}`,
+    until: NOW - age + ATTEMPT_MS,
+  }));
+  return { ...record, pending };
+}
+
+/** How often a wrong password is shown where the right one was accepted before, and many want to log in. */
+function shownWhereRefusalsTake(refusalMs: number): number {
+  let record = recordOf(["accepted"], NOW - HOUR);
+  const began = new Map<string, number>();
+  for (let at = NOW; at < NOW + 60_000 && record.suspendedUntil === 0; at += 10) {
+    for (const [id, start] of began) {
+      if (at - start >= refusalMs) record = withNote(record, { id, outcome: "refused", at }, at, LIMITS);
+    }
+    while (record.suspendedUntil === 0 && hasRoom(record, at, LIMITS)) {
+      const id = `attempt-${began.size}`;
+      began.set(id, at);
+      record = { ...record, pending: [...record.pending, { id, entry: id, until: at + ATTEMPT_MS }] };
+    }
+  }
+  return began.size;
+}
+
+describe("room for another attempt", () => {
+  const ACCEPTED = recordOf(["accepted"], NOW - HOUR);
+
+  test.each([
+    ["none is under way", NO_LOCKOUT, true],
+    ["one less is under way than may be refused", underWay([0, 0]), true],
+    ["as many are under way", underWay([0, 0, 0]), false],
+    ["as many are under way for long", underWay([60_000, 60_000, 60_000]), false],
+    ["they are refused in part", underWay([0], recordOf(["refused", "refused"])), false],
+    ["it was right lately, and the latest began just now", underWay([9_000, 9_000, 900], ACCEPTED), false],
+    ["it was right lately, and the latest hangs too", underWay([9_000, 9_000, 1_100], ACCEPTED), true],
+  ])("is there or not where %s", (_what, record, isThere) => {
+    expect(hasRoom(record, NOW, LIMITS)).toBe(isThere);
+  });
+
+  test("is there when one is accepted, whatever hangs that began before", () => {
+    const hanging = underWay([5_000, 5_000, 0]);
+    const note = { id: "pending-2", outcome: "accepted", at: NOW } as const;
+    const proven = withNote(hanging, note, NOW, LIMITS);
+    expect(proven.pending).toEqual([]);
+    expect(hasRoom(proven, NOW, LIMITS)).toBe(true);
+  });
+
+  test("is not made by an acceptance from before they began", () => {
+    const note = { id: "late", outcome: "accepted", at: NOW - 10_000 } as const;
+    const known = withNote(underWay([0, 0, 0]), note, NOW, LIMITS);
+    expect(hasRoom(known, NOW, LIMITS)).toBe(false);
+  });
+
+  test.each([
+    [100, 3],
+    [900, 3],
+    [1_500, 4],
+    [3_000, 5],
+  ])("is had by few where refusals take %d ms: %d", (refusalMs, shown) => {
+    expect(shownWhereRefusalsTake(refusalMs)).toBe(shown);
+  });
+});
 
 describe("what is kept of an account's logins", () => {
   test("is read as it was written", () => {

@@ -3,7 +3,7 @@ import { LoginSuspendedError, StoreError, TimeoutError } from "../../../src/erro
 import { Flights, type SessionRequest } from "../../../src/session/broker/flights.ts";
 import type { LockOptions, StoreLock } from "../../../src/session/index.ts";
 import { VapiRest, VCenter } from "../../../src/session/index.ts";
-import { refusal } from "../doors.ts";
+import { refusal, thrownBy } from "../doors.ts";
 import { age, callBoth, change, type Lab, lab as openLab, SharedMemory } from "./lab.ts";
 
 const HOUR_MS = 3_600_000;
@@ -100,6 +100,16 @@ describe("a heartbeat", () => {
 });
 
 describe("a logout that fails", () => {
+  test("for want of an answer is waited for as long as the connection says", async () => {
+    const { simulator, url, connect, broker } = await lab();
+    const lease = await broker().acquire(url, { ...connect, closeTimeoutMs: 300 });
+    simulator.faults = { delayMs: 600_000 };
+    expect(await thrownBy(lease.release())).toMatchObject({
+      code: "TIMEOUT",
+      message: expect.stringContaining("300 ms"),
+    });
+  });
+
   test("in relogin() leaves the session stored, and the last who leaves ends it", async () => {
     const { simulator, url, connect, broker } = await lab();
     const store = new SharedMemory();

@@ -1,5 +1,5 @@
 import { createServer, type Server } from "node:net";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { AbortedError, TimeoutError } from "../../../src/errors.ts";
 import { noteSent } from "../../../src/net/failures.ts";
 import { type Account, LockoutGuard } from "../../../src/session/broker/lockout-guard.ts";
@@ -25,8 +25,8 @@ function watched() {
   const store = new MemoryStore();
   const guard = new LockoutGuard(new Vault(store, noSeal), LIMITS, () => undefined);
   const counted = async (): Promise<LockoutRecord["refusals"]> => {
-    const [key = ""] = await store.keys();
-    const text = await store.read(key);
+    const [key] = await store.keys();
+    const text = key && (await store.read(key));
     return text === undefined ? [] : readLockout(text).refusals;
   };
   const ask = (source: TokenSource, signal = never, entry = "a") =>
@@ -60,6 +60,31 @@ describe("a request for a token", () => {
     expect(new Set(await Promise.all(failing))).toEqual(new Set([error]));
     expect(asked).toBe(1);
     expect(await counted()).toHaveLength(1);
+  });
+
+  test("that is not answered is not made again for those who come next, unless they say so", async () => {
+    let seconds = 1_000;
+    vi.spyOn(process, "uptime").mockImplementation(() => seconds);
+    onTestFinished(() => void vi.restoreAllMocks());
+    const { guard, counted, ask } = watched();
+    let asked = 0;
+    const source = new TokenSource({
+      issue: async () => {
+        asked++;
+        throw unanswered();
+      },
+    });
+    const errors = [];
+    for (const index of times(7, Number)) errors.push(await thrownBy(ask(source, never, `node-${index}`)));
+    expect(new Set(errors).size).toBe(1);
+    expect(asked).toBe(1);
+    expect(await counted()).toHaveLength(1);
+    guard.distrust(source);
+    expect(await thrownBy(ask(source))).not.toBe(errors[0]);
+    expect(asked).toBe(2);
+    seconds += 2;
+    await thrownBy(ask(source));
+    expect(asked).toBe(3);
   });
 
   test("that is given up by who made it, is made anew by one of those who wait", async () => {

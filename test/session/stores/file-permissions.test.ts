@@ -181,7 +181,8 @@ describe.skipIf(process.platform === "win32")("the file store refuses", () => {
   test.skipIf(process.platform !== "linux")("a folder that nobody can make, at once", async () => {
     const store = new FileStore({ folder: "/proc/vsso/vsphere-sso/sessions" });
     expect(await store.read(KEY)).toBeUndefined();
-    await expect(store.lock(KEY)).rejects.toEqual(refused(/Cannot make .*ENOENT/));
+    const hint = /none can be made there.*XDG_STATE_HOME/;
+    await expect(store.lock(KEY)).rejects.toEqual(refused(/Cannot make .*ENOENT/, hint));
   });
 
   test("a link that leads nowhere in the place of the folder", async () => {

@@ -38,6 +38,7 @@ export async function put(store: SessionStore, key: string, value: string, ttlMs
 
 const BUSY = expect.objectContaining({ name: "StoreError", code: "STORE_BUSY" });
 const LOST = expect.objectContaining({ name: "StoreError", code: "STORE_LOCK_LOST" });
+const INVALID = expect.objectContaining({ name: "InvalidArgumentError", code: "INVALID_ARGUMENT" });
 const ABORTED = expect.objectContaining({ name: "AbortedError", code: "ABORTED" });
 
 const TEXTS: Readonly<Record<string, string>> = {
@@ -192,6 +193,51 @@ export function describeStore(name: string, open: () => Promise<StoreFixture>): 
       await expect(lock.write("x")).resolves.toBeUndefined();
       await lock.release();
     });
+
+    test.each([Number.POSITIVE_INFINITY, Number.MAX_SAFE_INTEGER, 2 ** 31])(
+      "waits %d ms where it is told to, or until the lock is free",
+      async (waitMs) => {
+        const key = freshKey();
+        const held = await one.lock(key);
+        const waiting = [one, other].map(async (store) => (await store.lock(key, { waitMs })).release());
+        // A delay that is too long for a timer is over after 1 ms, and so before this one.
+        const released = new Promise((resolve) => setTimeout(resolve, 2)).then(() => held.release());
+        await expect(Promise.all([...waiting, released])).resolves.toBeDefined();
+      },
+    );
+
+    test.each([-1, Number.NaN, Number.NEGATIVE_INFINITY])("takes no wait of %d ms", async (waitMs) => {
+      const key = freshKey();
+      await expect(one.lock(key, { waitMs })).rejects.toEqual(INVALID);
+      const held = await one.lock(key, { waitMs: 5_000 });
+      await expect(one.lock(key, { waitMs })).rejects.toEqual(INVALID);
+      await held.release();
+    });
+
+    test.each(["", "AB", "g", "0".repeat(65), "../a", "a/b", "a.b", "a\0", "a\n", "a}:lock", "__proto__"])(
+      "takes no key like %j",
+      async (key) => {
+        const before = await one.keys();
+        await expect(one.read(key)).rejects.toEqual(INVALID);
+        await expect(one.lock(key)).rejects.toEqual(INVALID);
+        expect(await one.keys()).toEqual(before);
+      },
+    );
+
+    test.each([0, -1, Number.NaN, Number.NEGATIVE_INFINITY])(
+      "keeps nothing for %d ms, and what was there stays",
+      async (ttlMs) => {
+        const key = freshKey();
+        await put(one, key, "old");
+        const lock = await one.lock(key);
+        await expect(lock.write("new", ttlMs)).rejects.toEqual(INVALID);
+        expect(await other.read(key)).toBe("old");
+        // The lock is still held.
+        await lock.write("new", Number.POSITIVE_INFINITY);
+        await lock.release();
+        expect(await other.read(key)).toBe("new");
+      },
+    );
 
     test("waits no longer when the signal fires, and leaves the lock to the next", async () => {
       const key = freshKey();

@@ -1,5 +1,5 @@
-import { AbortedError } from "../../errors.ts";
-import { onAbort } from "../../net/deadline.ts";
+import { MAX_DELAY_MS, onAbort } from "../../net/deadline.ts";
+import { abortedBy } from "../wait.ts";
 
 interface Waiter {
   readonly start: () => void;
@@ -16,6 +16,7 @@ export class Turns {
    * @throws AbortedError; what `late` makes when it takes longer than `waitMs`.
    */
   take(key: string, waitMs: number, signal: AbortSignal | undefined, late: () => Error): Promise<() => void> {
+    if (signal?.aborted) return Promise.reject(abortedBy(signal));
     const queue = this.#queues.get(key) ?? [];
     this.#queues.set(key, queue);
     return new Promise((resolve, reject) => {
@@ -38,8 +39,8 @@ export class Turns {
       let letGo = (): void => undefined;
       queue.push(waiter);
       if (queue[0] === waiter) return waiter.start();
-      timer = setTimeout(() => waiter.fail(late()), waitMs);
-      letGo = onAbort(signal, () => waiter.fail(aborted(signal)));
+      timer = setTimeout(() => waiter.fail(late()), Math.min(waitMs, MAX_DELAY_MS));
+      letGo = onAbort(signal, () => waiter.fail(abortedBy(signal)));
     });
   }
 
@@ -58,13 +59,6 @@ export class Turns {
     if (queue.length === 0) this.#queues.delete(key);
     else if (at === 0) queue[0]?.start();
   }
-}
-
-export function aborted(signal: AbortSignal | undefined): AbortedError {
-  const reason: unknown = signal?.reason;
-  return reason instanceof AbortedError
-    ? reason
-    : new AbortedError("Waiting for the lock of a stored session was aborted", { cause: reason });
 }
 
 /** Waits, or less when the signal fires. */

@@ -1,0 +1,42 @@
+import { expect, onTestFinished, test } from "vitest";
+import { Transport } from "../../../src/net/transport.ts";
+import type { DoorTransport } from "../../../src/session/transport.ts";
+import { lab, times } from "./lab.ts";
+
+const ENTRIES = 12;
+
+test("many sessions that are ended at once give Node.js no cause to warn", async () => {
+  const warnings: string[] = [];
+  const note = ({ name }: Error): void => void warnings.push(name);
+  process.on("warning", note);
+  onTestFinished(() => void process.off("warning", note));
+  const { simulator, url, connect, broker } = await lab();
+  const base = new Transport({ trust: { ca: simulator.ca } });
+  onTestFinished(() => base.close());
+  let isClosing = false;
+  let ending = 0;
+  let tell: () => void = () => undefined;
+  const allEnding = new Promise<void>((resolve) => {
+    tell = resolve;
+  });
+  const transport: DoorTransport = {
+    request: async (target, request) => {
+      if (isClosing) {
+        if (++ending === ENTRIES) tell();
+        await allEnding;
+      }
+      return base.request(target, request);
+    },
+  };
+  const one = broker();
+  await Promise.all(
+    times(ENTRIES, (index) => one.acquire(url, { ...connect, transport, principal: `job-${index}` })),
+  );
+  expect(simulator.sessions).toHaveLength(ENTRIES);
+  isClosing = true;
+  await one.close();
+  expect(simulator.sessions).toEqual([]);
+  // They are told of in a turn of their own.
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(warnings).toEqual([]);
+});
