@@ -78,7 +78,7 @@ function resolveTrust(flags: Flags, env: Environment, family: FamilySettings | u
     ...(family?.ca && { ca: family.ca }),
     ...(family?.pins && { pins: family.pins }),
     ...(file !== undefined && { knownHosts: more.length === 0 ? file : joinKnownHosts(files) }),
-    ...(family?.insecure && { insecure: true }),
+    ...(family?.insecure() && { insecure: true }),
   };
 }
 

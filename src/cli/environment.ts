@@ -12,7 +12,8 @@ export interface FamilySettings {
   readonly pins?: readonly string[] | undefined;
   /** Files; of several entries for one server the last counts. */
   readonly knownHosts?: readonly string[] | undefined;
-  readonly insecure?: boolean | undefined;
+  /** Read only where no flag decides. @throws UsageError for a VSSO_INSECURE that says neither yes nor no. */
+  readonly insecure: () => boolean | undefined;
   readonly timeout?: string | undefined;
 }
 
@@ -61,7 +62,7 @@ const FAMILIES: readonly Family[] = [
       ca: single(env.VSSO_CA),
       pins: list(env.VSSO_PIN, /[\s,]+/),
       knownHosts: single(env.VSSO_KNOWN_HOSTS),
-      insecure: yesOrNo(env, "VSSO_INSECURE"),
+      insecure: () => yesOrNo(env, "VSSO_INSECURE"),
       timeout: text(env.VSSO_TIMEOUT),
     }),
     credentials: (env) => ({
@@ -88,7 +89,7 @@ const FAMILIES: readonly Family[] = [
       // govc takes lists of files here, as PATH is one.
       ca: list(env.GOVC_TLS_CA_CERTS, delimiter),
       knownHosts: list(env.GOVC_TLS_KNOWN_HOSTS, delimiter),
-      insecure: truthy(env.GOVC_INSECURE),
+      insecure: () => truthy(env.GOVC_INSECURE),
     }),
     // As in govc, each variable replaces its part of the URL alone.
     credentials: (env) => {
@@ -107,7 +108,7 @@ const FAMILIES: readonly Family[] = [
     settings: ["VSPHERE_ALLOW_UNVERIFIED_SSL"],
     read: (env) => ({
       server: text(env.VSPHERE_SERVER),
-      insecure: truthy(env.VSPHERE_ALLOW_UNVERIFIED_SSL),
+      insecure: () => truthy(env.VSPHERE_ALLOW_UNVERIFIED_SSL),
     }),
     credentials: (env) => ({ user: text(env.VSPHERE_USER), password: text(env.VSPHERE_PASSWORD) }),
   },
@@ -117,7 +118,7 @@ const FAMILIES: readonly Family[] = [
  * Settings of the one family that counts, as a whole: the first that has a server, a user or a password; when
  * none has, the first of which anything is set.
  *
- * @throws UsageError for a VSSO_INSECURE that says neither yes nor no, and for a GOVC_URL that cannot be read.
+ * @throws UsageError for a GOVC_URL that cannot be read.
  */
 export function familySettings(env: Environment): FamilySettings | undefined {
   const family = selectFamily(env);
@@ -170,8 +171,8 @@ function list(value: string | undefined, separator: RegExp | string): string[] |
 function yesOrNo(env: Environment, name: "VSSO_INSECURE" | "VSSO_PERSIST"): boolean | undefined {
   const value = text(env[name])?.trim();
   if (value === undefined) return undefined;
-  if (truthy(value)) return true;
-  if (/^(0|f|false|no|off|)$/i.test(value)) return false;
+  if (truthy(value) || /^y$/i.test(value)) return true;
+  if (/^(0|f|false|n|no|off|)$/i.test(value)) return false;
   throw new UsageError(`${name} is neither true nor false: "${value}"`, `set ${name} to 1 or 0, or unset it`);
 }
 

@@ -215,10 +215,11 @@ export async function storedRequest(
   // What it asks for is not to be overwritten by what is shown meanwhile.
   if (login.by !== "nobody") return { principal, credential: () => context.spinner.hushed(login.read) };
   const own = onlyPrincipal(await broker.find(server), ` of ${server}`);
-  const only = own ?? (atNodes ? onlyPrincipal(await broker.list(), "") : undefined);
+  const elsewhere = own === undefined && atNodes ? onlyPrincipal(await broker.list(), "") : undefined;
+  const only = own ?? elsewhere;
   if (only === undefined) return { credential: await login.read() };
   const gone = atNodes
-    ? `no session of ${only} that is alive is stored for this node`
+    ? `no session of ${only}${elsewhere === undefined ? "" : ", the only user whose sessions are stored,"} that is alive is stored for this node`
     : `the stored session of ${only} has ended at ${server}`;
   return { principal: only, credential: () => Promise.reject(nobodyNamed(gone)) };
 }

@@ -139,7 +139,8 @@ function planMembers(
     const { server, ...own } = asMember(member);
     const authority = formatAuthority(parseServer(server));
     // The name is that of the credential's sessions: another one's does not go with it.
-    const inherited = own.credential === undefined ? shared : { ...shared, principal: undefined };
+    const isShared = [undefined, shared.credential].some((one) => sameValue(one, own.credential));
+    const inherited = isShared ? shared : { ...shared, principal: undefined };
     const options = { ...inherited, ...defined(own) };
     if (options.credential === undefined) {
       throw new InvalidArgumentError(`There is no credential for ${server}`, {

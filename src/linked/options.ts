@@ -83,7 +83,7 @@ export interface LinkedGroupOptions extends SharedOptions, GroupLogin {
 
 /**
  * A server of a fleet. What it does not say itself is as the fleet's options say, but that `principal` does not count
- * for a member with a `credential` of its own.
+ * for a member with another `credential`.
  */
 export interface FleetMember
   extends Partial<GroupLogin>,

@@ -1,5 +1,6 @@
 import { createServer, type Socket } from "node:net";
 import { join } from "node:path";
+import { PassThrough } from "node:stream";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { authority, type CliOptions, type CliResult, jsonError, vsso } from "./host.ts";
 import { asAdministrator, handedOver, stage } from "./session-hosts.ts";
@@ -55,6 +56,15 @@ describe("stored sessions", () => {
       expect(result).toMatchObject({ code: 2, out: "" });
       expect(jsonError(result).message).toBe(`no session at ${authority(at.simulator)} is stored`);
       expect(at.simulator.sessions).toHaveLength(1);
+    });
+
+    it("and no server is named is an error before an ID is read from stdin", async () => {
+      const never = new PassThrough();
+      onTestFinished(() => void never.destroy());
+      const argv = ["session", "logout", "--id", "-", "-o", "json"];
+      const result = await vsso(argv, { env: { HOME: at.home }, stdin: never });
+      expect(result.code).toBe(2);
+      expect(jsonError(result).message).toBe("no server is named");
     });
 
     it("and none is named is an error that says both", async () => {
@@ -204,7 +214,21 @@ describe("stored sessions", () => {
     expect(at.simulator.requests).toHaveLength(before);
   });
 
-  it.each(["0", "F", "false", "No", "off", ""])(
+  it("are not looked at where a flag decides", async () => {
+    const env = { VSSO_INSECURE: "nonsense" };
+    expect(await run([...API, "--ca", at.simulator.caFile], { env })).toMatchObject({ code: 0, err: "" });
+    expect((await run([...API, "--insecure"], { env })).code).toBe(0);
+  });
+
+  it.each(["1", "y", "TRUE", "yes", "on"])(
+    "switch verification off, loudly, where VSSO_INSECURE=%s",
+    async (value) => {
+      const result = await run(API, { env: { VSSO_INSECURE: value, VSSO_CA: "" } });
+      expect(result).toMatchObject({ code: 0, err: expect.stringMatching(/^warning: .*not verified/) });
+    },
+  );
+
+  it.each(["0", "F", "false", "n", "No", "off", ""])(
     "mean what they say where VSSO_INSECURE=%s",
     async (value) => {
       expect(await run(API, { env: { VSSO_INSECURE: value } })).toMatchObject({ code: 0, err: "" });

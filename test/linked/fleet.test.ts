@@ -61,7 +61,7 @@ describe("a fleet", () => {
   });
 
   test("keeps a member's sessions by the name of the member's credential", async () => {
-    const [one, two, three] = [await simulate(), await simulate(), await simulate()];
+    const [one, two, three, four] = await Promise.all([simulate(), simulate(), simulate(), simulate()]);
     const asked = new Map<string, string | undefined>();
     const broker: FleetOptions["broker"] = {
       acquire: async (server, { principal }) => {
@@ -75,13 +75,15 @@ describe("a fleet", () => {
         urlOf(one),
         { server: urlOf(two), credential: person! },
         { server: urlOf(three), credential: person!, principal: "reports" },
+        // The same one, written again.
+        { server: urlOf(four), credential: { ...admin! } },
       ],
-      [one, two, three],
+      [one, two, three, four],
       { credential: admin!, principal: "backup", broker },
     );
     await fleet.connectAll();
-    const names = [one, two, three].map((each) => asked.get(new URL(urlOf(each)).host));
-    expect(names).toEqual(["backup", person!.username, "reports"]);
+    const names = [one, two, three, four].map((each) => asked.get(new URL(urlOf(each)).host));
+    expect(names).toEqual(["backup", person!.username, "reports", "backup"]);
   });
 
   test("gives a server that is reached in its own way a connection of its own", async () => {

@@ -102,8 +102,8 @@ async function storeInPlace(
     if (before && !before.imported) {
       if (before.holders > 0) {
         throw new UsageError(
-          `the session of ${principal} that is stored is in use, and this one would take its place`,
-          "try again when it is not, or end it first: vsso session logout",
+          `the session of ${printable(principal)} that is stored is in use, and this one would take its place`,
+          `try again when it is not, or end it first: ${endOf(server, principal)}`,
         );
       }
       await broker.logout(server, options);
@@ -114,7 +114,7 @@ async function storeInPlace(
   if (same.length < both.length && !before?.imported) {
     throw new UsageError(
       `another session of ${printable(principal)} is stored that shares a side with this one`,
-      "end it first: vsso session logout",
+      `end it first: ${endOf(server, principal)}`,
     );
   }
   try {
@@ -127,6 +127,11 @@ async function storeInPlace(
 }
 
 /** Reads what is to be imported, before anything is connected to. */
+/** The command that ends what is stored of a user. */
+function endOf(server: string, principal: string): string {
+  return `vsso session logout ${shortServer(server)} --user ${printable(principal)}`;
+}
+
 async function readSession(
   context: CommandContext,
 ): Promise<{ readonly identity: Given; readonly server: string | undefined }> {

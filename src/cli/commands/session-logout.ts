@@ -26,6 +26,8 @@ export const logout: Command = {
   async run(context) {
     const { flags, positionals, out, signal } = context;
     const [word] = positionals;
+    // Before an ID is read from stdin, which may be waited for.
+    connectionTo(context, word);
     const meansStored = namesWho(context) || flags.persist === true;
     const named =
       (await readGivenSession(context)) ?? (meansStored ? undefined : environmentSession(context, word));

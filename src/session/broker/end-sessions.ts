@@ -1,3 +1,4 @@
+import { AbortedError } from "../../errors.ts";
 import { timedOut, withTimeout } from "../../net/deadline.ts";
 import { HeldSessions, SIDES } from "../bridge-held.ts";
 import type { BridgeSide } from "../bridge-side.ts";
@@ -42,7 +43,8 @@ export async function endEach(
     const end = async (part: SidesRecord): Promise<void> => {
       const failed = await endOne(part, sides, principal, signal);
       // What the end of its time has cut off tells that.
-      failures.push(...failed.map((failure) => (signal.aborted ? signal.reason : failure)));
+      const isCutOff = (failure: unknown): boolean => signal.aborted && failure instanceof AbortedError;
+      failures.push(...failed.map((failure) => (isCutOff(failure) ? signal.reason : failure)));
       if (failed.length > 0) return;
       for (const side of SIDES) if (part[side]) ended.add(part[side].id);
     };

@@ -98,7 +98,7 @@ export function withNote(
     case "accepted":
       return {
         refusals: [],
-        // Those that began before are in no doubt any more. By clocks that differ, some stay in it that need not.
+        // Those that began before need no place any more: one that shows an old password counts when it is refused.
         pending: next.pending.filter((each) => beganAt(each) > at),
         acceptedAt: at,
         suspendedAt: 0,
@@ -123,8 +123,8 @@ export function withNote(
  * Where the password was right lately it is likely to be right still, and nodes that hang are not to hold up the others
  * for long. There one more may begin whenever the latest has been under way for longer than a refusal takes. The first
  * that is accepted proves the password right, and those before it count no more; the first that is refused ends this.
- * So a server that refuses slowly is shown a wrong password once more for each second that it takes, and not as often
- * again.
+ * So a server that refuses slowly is shown a wrong password as often as the limit says, and once more for each full
+ * second that a refusal takes.
  */
 export function hasRoom(
   { refusals, pending, acceptedAt }: LockoutRecord,
