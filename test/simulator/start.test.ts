@@ -6,9 +6,10 @@ import { connect as connectTcp, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, isAbsolute, join } from "node:path";
 import { connect } from "node:tls";
-import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { InvalidArgumentError } from "../../src/errors.ts";
 import { type Simulator, startSimulator } from "../../src/simulator/index.ts";
+import { noteListenerWarnings } from "../helpers/listener-warnings.ts";
 import { at, callVim, list, RETRIEVE_VIM_CONTENT, returnvals, send } from "./wire.ts";
 
 describe("startSimulator", () => {
@@ -89,18 +90,13 @@ describe("startSimulator", () => {
   });
 
   it("delays many answers at once without a warning of Node.js", async () => {
-    const warnings: string[] = [];
-    const note = ({ name }: Error): void => {
-      if (name === "MaxListenersExceededWarning") warnings.push(name);
-    };
-    process.on("warning", note);
-    onTestFinished(() => void process.off("warning", note));
+    const warnings = noteListenerWarnings();
     const simulator = await startSimulator({ nodes: 1, faults: { delayMs: 3_600_000 } });
     const waiting = Array.from({ length: 20 }, () => send(simulator, "/").catch(() => "ended"));
     while (simulator.requests.length < waiting.length) await new Promise((resolve) => setImmediate(resolve));
     await simulator.close();
     expect(new Set(await Promise.all(waiting))).toEqual(new Set(["ended"]));
-    expect(warnings).toEqual([]);
+    expect(await warnings()).toEqual([]);
   });
 
   it("is closed by an await using block", async () => {

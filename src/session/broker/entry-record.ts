@@ -1,4 +1,4 @@
-import { StoreError, VsphereSsoError } from "../../errors.ts";
+import { StoreError } from "../../errors.ts";
 import type { LockOptions } from "../stores/session-store.ts";
 import type { EntryContext, EntryName } from "./entry-context.ts";
 import { isSameAccount } from "./identity.ts";
@@ -11,6 +11,7 @@ import {
   writeRecord,
 } from "./record.ts";
 import type { LockedEntry } from "./vault.ts";
+import { reasonOf } from "./warning.ts";
 
 /** How often work is begun anew, for the lock was lost meanwhile, before that is told. */
 export const MAX_LOST = 2;
@@ -74,8 +75,7 @@ export class EntryRecord {
 
   warn(error: unknown): void {
     const { principal, server } = this.#name;
-    const what = error instanceof VsphereSsoError ? error.message : "an error that is none of this package's";
-    this.#context.warn(`Sessions of ${principal} at ${server}: ${what}`);
+    this.#context.warn(`Sessions of ${principal} at ${server}: ${reasonOf(error)}`);
   }
 
   async #parsed(

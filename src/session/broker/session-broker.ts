@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { inspect } from "node:util";
-import { AbortedError, InvalidArgumentError, VsphereSsoError } from "../../errors.ts";
+import { AbortedError, InvalidArgumentError } from "../../errors.ts";
 import { formatAuthority, parseServer } from "../../net/authority.ts";
 import { onAbort } from "../../net/deadline.ts";
 import type { AdoptedSessions, AdoptOptions, BridgeConnectOptions } from "../connect-options.ts";
@@ -22,6 +22,7 @@ import { noSeal, sealWith } from "./seal.ts";
 import { isOf, StoredEntries } from "./stored-entries.ts";
 import { type StoredSession, storedSession } from "./stored-session.ts";
 import { Vault } from "./vault.ts";
+import { reasonOf } from "./warning.ts";
 
 /**
  * Shares sessions: of all who ask for one of the same principal at the same server, in this process and in all others
@@ -255,8 +256,7 @@ export class SessionBroker implements AsyncDisposable {
   }
 
   #warn(what: string, error: unknown): void {
-    const why = error instanceof VsphereSsoError ? error.message : "an error that is none of this package's";
-    this.#context.warn(`${what}: ${why}`);
+    this.#context.warn(`${what}: ${reasonOf(error)}`);
   }
 
   #requireOpen(): void {

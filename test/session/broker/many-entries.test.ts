@@ -1,17 +1,13 @@
 import { expect, onTestFinished, test } from "vitest";
 import { Transport } from "../../../src/net/transport.ts";
 import type { DoorTransport } from "../../../src/session/transport.ts";
+import { noteListenerWarnings } from "../../helpers/listener-warnings.ts";
 import { lab, times } from "./lab.ts";
 
 const ENTRIES = 12;
 
 test("many sessions that are ended at once give Node.js no cause to warn", async () => {
-  const warnings: string[] = [];
-  const note = ({ name }: Error): void => {
-    if (name === "MaxListenersExceededWarning") warnings.push(name);
-  };
-  process.on("warning", note);
-  onTestFinished(() => void process.off("warning", note));
+  const warnings = noteListenerWarnings();
   const { simulator, url, connect, broker } = await lab();
   const base = new Transport({ trust: { ca: simulator.ca } });
   onTestFinished(() => base.close());
@@ -38,7 +34,5 @@ test("many sessions that are ended at once give Node.js no cause to warn", async
   isClosing = true;
   await one.close();
   expect(simulator.sessions).toEqual([]);
-  // They are told of in a turn of their own.
-  await new Promise((resolve) => setImmediate(resolve));
-  expect(warnings).toEqual([]);
+  expect(await warnings()).toEqual([]);
 });
